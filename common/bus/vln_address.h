@@ -1,0 +1,27 @@
+/*
+ * vln_address - "host:port[,host:port…]" to every address behind it.
+ *
+ * libzmq connects to the first address of a name only; `--scale bus=2` has two behind one.
+ */
+#ifndef VLN_ADDRESS_H
+#define VLN_ADDRESS_H
+
+#include <stddef.h>
+
+#include "vln_err.h"
+
+enum { VLN_ADDRESS_TEXT = 80, VLN_ADDRESSES_MAX = 32 };
+
+typedef struct vln_addresses {
+    size_t count;
+    char endpoint[VLN_ADDRESSES_MAX][VLN_ADDRESS_TEXT]; /* "tcp://10.0.0.7:7001", sorted */
+} vln_addresses_t;
+
+/*
+ * Resolve now. INVALID_ARGUMENT if the text is not of that form, UNAVAILABLE if no name could be
+ * resolved; names that cannot be are left out while others can. `ipc://…` and `inproc://…` are
+ * taken as they are.
+ */
+VLN_MUST_USE vln_err_t vln_addresses_resolve(const char *list, vln_addresses_t *out);
+
+#endif
