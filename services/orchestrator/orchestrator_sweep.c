@@ -1,0 +1,133 @@
+/*
+ * The sweep: what happens to tasks by time alone. Every orchestrator does it, each second, and
+ * skips rows that another one has locked.
+ */
+#include <stdlib.h>
+
+#include "vln_log.h"
+#include "vln_time.h"
+
+#include "orchestrator.h"
+
+enum {
+    SWEEP_EVERY_MS = 1000,
+    REQUESTS_EVERY_MS = 60000,
+    ARENA_BUDGET = 64 * 1024 * 1024,
+};
+
+typedef vln_err_t(find_fn)(orchestrator_store_t *store, vln_arena_t *arena,
+                           orchestrator_task_t **out, size_t *found);
+
+/* Which tasks the sweep looks for, and what has happened to them. */
+static const struct {
+    const char *name;
+    find_fn *find;
+    task_event_t event; /* TASK_EVENT_COUNT: by the report below */
+    task_report_t report;
+} sweeps[] = {
+    /* name             find                             event              report */
+    {"tasks.overdue", orchestrator_store_find_overdue, TASK_ON_DEADLINE, TASK_REPORT_FAILED},
+    {"leases.run_out", orchestrator_store_find_run_out, TASK_EVENT_COUNT, TASK_REPORT_LEASE_OUT},
+    {"tasks.woken", orchestrator_store_find_woken, TASK_ON_WOKEN, TASK_REPORT_FAILED},
+};
+
+static vln_err_t
+change_all(orchestrator_store_t *store, vln_arena_t *arena, size_t sweep,
+           const orchestrator_task_t *tasks, size_t count)
+{
+    orchestrator_change_t *changes = vln_arena_alloc(arena, count * sizeof *changes);
+    size_t change_count = 0;
+    vln_events_t *events = vln_events_new(arena);
+    for (size_t i = 0; i < count; i++) {
+        task_counters_t counters = tasks[i].counters;
+        task_event_t event = sweeps[sweep].event;
+        if (event == TASK_EVENT_COUNT) {
+            event = task_event_of(sweeps[sweep].report, &counters);
+        }
+        orchestrator_change_t *change = &changes[change_count];
+        if (orchestrator_decide(&tasks[i], event, &counters, NULL, change)) {
+            orchestrator_add_event(events, &tasks[i], event, change, "valion");
+            change_count++;
+        }
+    }
+    vln_err_t err = orchestrator_store_change(store, arena, changes, change_count);
+    return err == VLN_OK ? orchestrator_store_write_events(store, events) : err;
+}
+
+/* One kind of sweep in one transaction; how many tasks it changed. */
+static size_t
+sweep_once(const orchestrator_t *self, orchestrator_store_t *store, vln_arena_t *arena,
+           size_t sweep)
+{
+    orchestrator_task_t *tasks = NULL;
+    size_t found = 0;
+    vln_arena_reset(arena);
+    vln_err_t err = orchestrator_store_begin(store);
+    if (err == VLN_OK) {
+        err = sweeps[sweep].find(store, arena, &tasks, &found);
+    }
+    if (err == VLN_OK && found > 0) {
+        err = change_all(store, arena, sweep, tasks, found);
+    }
+    if (err == VLN_OK && found > 0) {
+        err = orchestrator_store_commit(store);
+    }
+    orchestrator_store_rollback(store);
+    if (err != VLN_OK || found == 0) {
+        return 0;
+    }
+    vln_info("sweep.done", kv_str("what", sweeps[sweep].name), kv_i64("tasks", (int64_t)found));
+    vln_service_hint(self->service, ORCHESTRATOR_TOPIC_READY);
+    vln_service_hint(self->service, ORCHESTRATOR_TOPIC_JOB);
+    return found;
+}
+
+static void
+set_gauge(const orchestrator_t *self, orchestrator_store_t *store)
+{
+    int64_t ready = 0;
+    vln_metrics_t *metrics = vln_service_metrics(self->service);
+    if (orchestrator_store_count_ready(store, self->config->max_ready, &ready) == VLN_OK) {
+        vln_metrics_add(metrics, self->ready_gauge,
+                        ready - vln_metrics_value(metrics, self->ready_gauge));
+    }
+}
+
+static void
+sweep_all(const orchestrator_t *self, orchestrator_store_t *store, vln_arena_t *arena)
+{
+    for (size_t i = 0; i < VLN_COUNT(sweeps); i++) {
+        size_t done = ORCHESTRATOR_SWEEP_MAX;
+        while (done == ORCHESTRATOR_SWEEP_MAX) {
+            done = sweep_once(self, store, arena, i);
+        }
+    }
+    if (orchestrator_store_refresh_marks(store) != VLN_OK) {
+        vln_debug("marks.not_refreshed", kv_str("detail", "tried again in a second"));
+    }
+    set_gauge(self, store);
+}
+
+void
+orchestrator_run_sweep(void *context, vln_stop_t *stop)
+{
+    const orchestrator_t *self = context;
+    orchestrator_store_t *store = NULL;
+    vln_err_t err = orchestrator_store_open(&store, self->config->database);
+    vln_assert(store || err == VLN_INTERNAL);
+    vln_arena_t *arena = vln_arena_new(ARENA_BUDGET);
+    int64_t requests_ms = vln_mono_ms();
+    /* Jitter keeps several orchestrators from sweeping in step. */
+    while (store && !vln_stop_wait(stop, SWEEP_EVERY_MS - 100 + vln_random_below(200))) {
+        if (orchestrator_store_ensure(store) != VLN_OK) {
+            continue;
+        }
+        sweep_all(self, store, arena);
+        if (vln_mono_ms() - requests_ms > REQUESTS_EVERY_MS) {
+            requests_ms = vln_mono_ms();
+            err = orchestrator_store_sweep_requests(store);
+        }
+    }
+    vln_arena_destroy(&arena);
+    orchestrator_store_close(&store);
+}

@@ -1,0 +1,130 @@
+/*
+ * valion-registry - models, versions, artifacts, and the event log.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vln_database.h"
+#include "vln_log.h"
+
+#include "registry.h"
+#include "valion/v1/registry.pb-c.h"
+
+static const vln_opt_t options[] = {
+    VLN_SERVICE_OPTIONS(registry_config_t, service, "4"),
+    VLN_OPT_ROW_TEXT(registry_config_t, database, "database",
+                     "host=/tmp dbname=valion user=valion_registry",
+                     "libpq connection string; a password comes from PGPASSFILE"),
+    {"path", VLN_OPT_TEXT, offsetof(registry_config_t, path), "var/registry", 0, 0,
+     "MLOPS_REGISTRY_PATH", "folder of artifact files and of the log's signed heads"},
+    {0},
+};
+
+const char *const registry_topics[] = {[REGISTRY_TOPIC_LOG] = "log"};
+
+static void
+close_worker(void **worker_p)
+{
+    registry_worker_t *worker = *worker_p;
+    registry_store_close(&worker->store);
+    registry_log_close(&worker->log);
+    free(worker);
+    *worker_p = NULL;
+}
+
+static void *
+open_worker(void *context)
+{
+    registry_t *registry = context;
+    registry_worker_t *worker = vln_calloc(1, sizeof *worker);
+    worker->registry = registry;
+    vln_err_t store_err = registry_store_open(&worker->store, registry->config->database);
+    vln_err_t log_err = registry_log_open(&worker->log, registry->config->database);
+    /* The schema was brought up to date before: SQL that does not fit it is a bug of ours. */
+    vln_assert(store_err != VLN_INTERNAL && log_err != VLN_INTERNAL);
+    return worker;
+}
+
+static vln_err_t
+ensure_worker(void *worker)
+{
+    registry_worker_t *self = worker;
+    vln_err_t err = registry_store_ensure(self->store);
+    err = err == VLN_OK ? registry_log_ensure(self->log) : err;
+    vln_service_set_health(self->registry->service, "postgres", err == VLN_OK,
+                           err == VLN_OK ? "" : "cannot be reached");
+    return err;
+}
+
+static vln_err_t
+migrate(const char *database)
+{
+    vln_err_t err =
+        vln_migrate_run(database, "event", vln_event_migrations, vln_event_migrations_count);
+    return err == VLN_OK ? vln_migrate_run(database, "registry", registry_migrations,
+                                           registry_migrations_count)
+                         : err;
+}
+
+static vln_err_t
+prepare(registry_t *self)
+{
+    if (mkdir(self->config->path, 0755) != 0 && errno != EEXIST) {
+        vln_error("path.missing", kv_str("path", self->config->path),
+                  kv_str("detail", strerror(errno)));
+        return VLN_FAILED_PRECONDITION;
+    }
+    char path[512];
+    snprintf(path, sizeof path, "%s/secret/audit.key", self->config->service.keys);
+    self->has_audit_key = vln_sign_load_secret(path, self->audit_key) == VLN_OK;
+    if (!self->has_audit_key) {
+        vln_warn("audit_key.missing", kv_str("detail", "the log's heads are not signed here"));
+    }
+    return vln_database_await(self->config->database, migrate);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const vln_background_t background[] = {{"relay", registry_run_relay},
+                                                  {"keeper", registry_run_keeper}};
+    registry_config_t config = {0};
+    vln_log_level_t level = VLN_LOG_INFO;
+    const vln_opt_program_t program = {
+        "valion-registry", "Models, versions, artifacts and the event log of Valion.", options};
+    vln_err_t err = vln_opt_parse(&program, &config, &level, argc, argv);
+    if (err != VLN_OK) {
+        return err == VLN_CANCELLED ? EXIT_SUCCESS : 2;
+    }
+    vln_log_init("registry", config.service.instance, level);
+
+    registry_t registry = {.config = &config};
+    const vln_service_config_t service = {.name = "registry",
+                                          .options = &config.service,
+                                          .descriptor = &valion__v1__registry__descriptor,
+                                          .methods = registry_methods,
+                                          .method_count = registry_method_count,
+                                          .planned = registry_planned,
+                                          .planned_count = registry_planned_count,
+                                          .topics = registry_topics,
+                                          .topic_count = REGISTRY_TOPIC_COUNT,
+                                          .background = background,
+                                          .background_count = VLN_COUNT(background),
+                                          .context = &registry,
+                                          .open_worker = open_worker,
+                                          .close_worker = close_worker,
+                                          .ensure_worker = ensure_worker};
+    err = prepare(&registry);
+    if (err == VLN_OK) {
+        err = vln_service_open(&registry.service, &service);
+    }
+    if (err == VLN_OK) {
+        err = vln_service_run(registry.service);
+    }
+    vln_service_close(&registry.service);
+    vln_info("service.stopped", kv_err(err));
+    return err == VLN_OK || err == VLN_CANCELLED ? EXIT_SUCCESS : EXIT_FAILURE;
+}

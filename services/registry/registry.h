@@ -1,0 +1,53 @@
+/*
+ * registry - what the parts of valion-registry share: the config, and what a worker thread holds.
+ *
+ * The path of a call: vln_service -> registry_methods[] -> registry_handlers.c -> registry_store.
+ */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include "vln_service.h"
+
+#include "registry_log.h"
+#include "registry_store.h"
+
+typedef struct registry_config {
+    vln_service_options_t service;
+    const char *database;
+    const char *path;
+} registry_config_t;
+
+/* What calls park on; index in registry_topics. */
+enum { REGISTRY_TOPIC_LOG, REGISTRY_TOPIC_COUNT };
+extern const char *const registry_topics[];
+
+/* One for the process; read-only once the threads run. */
+typedef struct registry {
+    const registry_config_t *config;
+    vln_service_t *service;
+    uint8_t audit_key[VLN_SIGN_SECRET];
+    bool has_audit_key;
+} registry_t;
+
+/* Of one worker thread. */
+typedef struct registry_worker {
+    const registry_t *registry;
+    registry_store_t *store;
+    registry_log_t *log;
+} registry_worker_t;
+
+/* The interface: a row a method, in registry_handlers.c. */
+extern const vln_method_t registry_methods[];
+extern const size_t registry_method_count;
+extern const char *const registry_planned[];
+extern const size_t registry_planned_count;
+
+/* Threads of the registry's own, in registry_background.c: the relay, and the keeper that signs
+ * heads and sweeps old replies. `context` is a registry_t. */
+void registry_run_relay(void *context, vln_stop_t *stop);
+void registry_run_keeper(void *context, vln_stop_t *stop);
+
+/* Appends the head to the file `heads` in the artifact folder, and syncs it. */
+void registry_append_head(const registry_t *registry, const Valion__V1__LogHead *head);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * registry_store - models, versions and small artifacts in PostgreSQL.
+ *
+ * The registry's SQL, but for the log's (registry_log). Knows nothing of messages: handlers
+ * translate. Used by one thread; the functions that change something run in the transaction that
+ * the caller opened.
+ */
+#ifndef REGISTRY_STORE_H
+#define REGISTRY_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vln_digest.h"
+#include "vln_err.h"
+#include "vln_event.h"
+#include "vln_mem.h"
+#include "vln_migrate.h"
+#include "vln_once.h"
+#include "vln_pg.h"
+
+#include "semver.h"
+
+enum { REGISTRY_NAME_MAX = 128 };
+
+extern const vln_migration_t registry_migrations[];
+extern const size_t registry_migrations_count;
+
+typedef struct registry_store registry_store_t;
+
+/* As vln_pg_open: UNAVAILABLE leaves a store that registry_store_ensure can connect later. */
+VLN_MUST_USE vln_err_t registry_store_open(registry_store_t **out, const char *database);
+void registry_store_close(registry_store_t **self_p);
+VLN_MUST_USE vln_err_t registry_store_ensure(registry_store_t *self);
+
+/* For vln_once_run, with `work` and `context` still to be set. */
+vln_once_t registry_store_once(registry_store_t *self);
+
+VLN_MUST_USE vln_err_t registry_store_write_events(registry_store_t *self, vln_events_t *events);
+
+/* Replies and fences whose time is over; `*swept` says how many replies went. */
+VLN_MUST_USE vln_err_t registry_store_sweep(registry_store_t *self, int64_t *swept);
+
+/* ---- models; texts are borrowed from the arena that was given ---- */
+
+typedef struct registry_model {
+    const char *name;
+    const char *description;
+    const char *tags; /* one a line, sorted */
+    const char *author;
+    const char *algorithm;
+    const char *framework;
+    const char *latest; /* NULL when it has no version */
+    int64_t versions;
+    int64_t revision;
+    int64_t created_us;
+    int64_t updated_us;
+} registry_model_t;
+
+/* True in *created if it was not there; *model is what is there now. */
+VLN_MUST_USE vln_err_t registry_store_create_model(registry_store_t *self, vln_arena_t *arena,
+                                                   registry_model_t *model, bool *created);
+
+/* NOT_FOUND. */
+VLN_MUST_USE vln_err_t registry_store_find_model(registry_store_t *self, vln_arena_t *arena,
+                                                 const char *name, registry_model_t *out);
+
+typedef struct registry_model_filter {
+    const char *after; /* name that the page before ended with; NULL: from the start */
+    const char *text;  /* in name, description or tags; NULL: any */
+    const char *tag;
+    int stage; /* has a version in it; 0: any */
+    int limit;
+} registry_model_filter_t;
+
+VLN_MUST_USE vln_err_t registry_store_list_models(registry_store_t *self, vln_arena_t *arena,
+                                                  const registry_model_filter_t *filter,
+                                                  registry_model_t **out, size_t *count);
+
+/* ---- versions ---- */
+
+/* The rows of these models (`count` of them), locked until the transaction ends, so that one
+ * creator at a time chooses the next version. A model that is missing has name NULL. */
+VLN_MUST_USE vln_err_t registry_store_lock_models(registry_store_t *self, vln_arena_t *arena,
+                                                  const char *const *names, size_t count,
+                                                  registry_model_t *out, int64_t *now_us);
+
+typedef struct registry_new_version {
+    const char *model;
+    semver_t semver;
+    uint8_t digest[VLN_DIGEST_BYTES];
+    const uint8_t *record; /* valion.v1.Version */
+    size_t record_size;
+    int stage;
+    int status;
+} registry_new_version_t;
+
+typedef struct registry_new_artifact {
+    const char *model;
+    const char *version;
+    const char *role;
+    uint8_t digest[VLN_DIGEST_BYTES];
+} registry_new_artifact_t;
+
+typedef struct registry_blob {
+    uint8_t digest[VLN_DIGEST_BYTES];
+    const char *media_type;
+    const uint8_t *bytes; /* NULL where only the size was asked for */
+    int64_t size_bytes;
+    int64_t created_us;
+    int64_t references;
+} registry_blob_t;
+
+/* What a batch of CreateVersion writes. */
+typedef struct registry_batch {
+    size_t version_count;
+    registry_new_version_t *versions;
+    size_t artifact_count;
+    registry_new_artifact_t *artifacts;
+    size_t blob_count;
+    registry_blob_t *blobs;
+    size_t model_count; /* whose latest and count change */
+    const registry_model_t *models;
+} registry_batch_t;
+
+/* ALREADY_EXISTS if a version has the precedence of one that is there. */
+VLN_MUST_USE vln_err_t registry_store_insert(registry_store_t *self, vln_arena_t *arena,
+                                             const registry_batch_t *batch);
+
+/* Highest version of a model's major.minor line; NOT_FOUND. */
+VLN_MUST_USE vln_err_t registry_store_find_line_top(registry_store_t *self, const char *model,
+                                                    const semver_t *line, semver_t *out);
+
+/* True if a version of this precedence is there. */
+VLN_MUST_USE vln_err_t registry_store_has_version(registry_store_t *self, const char *model,
+                                                  const semver_t *version, bool *out);
+
+typedef struct registry_version {
+    const char *version;
+    int stage;
+    int status;
+    int64_t revision;
+    int64_t created_us;
+    int64_t updated_us;
+    const uint8_t *digest;
+    const uint8_t *record;
+    size_t record_size;
+} registry_version_t;
+
+typedef struct registry_version_key {
+    const char *model;
+    const char *version; /* NULL: the latest */
+} registry_version_key_t;
+
+/* One answer a key, in order; `version` NULL where there is none. */
+VLN_MUST_USE vln_err_t registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
+                                                    const registry_version_key_t *keys,
+                                                    size_t count, registry_version_t *out);
+
+typedef struct registry_version_filter {
+    const char *model;
+    const semver_t *below;   /* the page before ended with it; NULL: from the top */
+    const semver_t *minimum; /* NULL: any */
+    const semver_t *maximum;
+    bool prereleases;
+    int stage; /* 0: any */
+    int status;
+    int limit;
+} registry_version_filter_t;
+
+VLN_MUST_USE vln_err_t registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
+                                                    const registry_version_filter_t *filter,
+                                                    registry_version_t **out, size_t *count);
+
+/* ---- small artifacts ---- */
+
+/* With `bytes` only if with_bytes. NOT_FOUND. */
+VLN_MUST_USE vln_err_t registry_store_find_blob(registry_store_t *self, vln_arena_t *arena,
+                                                const uint8_t *digest, bool with_bytes,
+                                                registry_blob_t *out);
+
+#endif

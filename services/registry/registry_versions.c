@@ -1,0 +1,587 @@
+#include "registry_versions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vln_log.h"
+#include "vln_pb.h"
+#include "vln_text.h"
+#include "vln_time.h"
+
+enum {
+    INLINE_MAX = 64 * 1024,
+    INLINE_TOTAL_MAX = 160 * 1024,
+    ARTIFACTS_MAX = 32,
+    PAIRS_MAX = 256,
+    RECORD_MAX = 64 * 1024,
+    DESCRIPTION_MAX = 5000,
+    KEY_MAX = 250,
+    VALUE_MAX = 5000,
+    ROLE_MAX = 64,
+    FILENAME_MAX_BYTES = 255,
+};
+
+/* ---- one request, checked ---- */
+
+static bool
+check_pairs(vln_call_t *call, const char *field, Valion__V1__KeyValue **pairs, size_t count)
+{
+    if (count > PAIRS_MAX) {
+        vln_call_refuse_field(call, field, "%zu entries; at most %d are kept", count, PAIRS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t key = pairs[i]->key ? strlen(pairs[i]->key) : 0;
+        size_t value = pairs[i]->value ? strlen(pairs[i]->value) : 0;
+        if (key == 0 || key > KEY_MAX || value > VALUE_MAX) {
+            vln_call_refuse_field(call, field, "a key has 1 to %d bytes, a value at most %d",
+                                  KEY_MAX, VALUE_MAX);
+            return false;
+        }
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(pairs[other]->key, pairs[i]->key) == 0) {
+                vln_call_refuse_field(call, field, "the key '%s' stands there twice",
+                                      pairs[i]->key);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool
+check_metrics(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
+{
+    if (request->n_metrics > PAIRS_MAX) {
+        vln_call_refuse_field(call, "metrics", "%zu metrics; at most %d are kept",
+                              request->n_metrics, PAIRS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < request->n_metrics; i++) {
+        const Valion__V1__KeyNumber *metric = request->metrics[i];
+        if (!metric->key || !*metric->key || strlen(metric->key) > KEY_MAX || !metric->has_value) {
+            vln_call_refuse_field(call, "metrics",
+                                  "a metric has a name of 1 to %d bytes and a "
+                                  "value",
+                                  KEY_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+check_artifact(vln_call_t *call, const Valion__V1__Artifact *artifact)
+{
+    if (!vln_text_is_name(artifact->role, ROLE_MAX, "_.-")) {
+        vln_call_refuse_field(call, "artifacts.role",
+                              "'%s' is not a role: 'model', 'preprocessor', 'notes' …",
+                              artifact->role ? artifact->role : "");
+        return false;
+    }
+    if (artifact->filename &&
+        (strlen(artifact->filename) > FILENAME_MAX_BYTES || strchr(artifact->filename, '/'))) {
+        vln_call_refuse_field(call, "artifacts.filename",
+                              "a file name of at most %d bytes, without folders",
+                              FILENAME_MAX_BYTES);
+        return false;
+    }
+    if (!artifact->has_inline_bytes && artifact->digest.len != VLN_DIGEST_BYTES) {
+        vln_call_refuse_field(call, "artifacts",
+                              "the artifact '%s' has neither bytes nor the digest of stored ones",
+                              artifact->role);
+        return false;
+    }
+    if (artifact->inline_bytes.len > INLINE_MAX) {
+        vln_call_refuse_field(call, "artifacts.inline_bytes",
+                              "'%s' has %zu bytes; at most %d travel inside the call: upload it",
+                              artifact->role, artifact->inline_bytes.len, INLINE_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_artifacts(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
+{
+    size_t total = 0;
+    if (request->n_artifacts > ARTIFACTS_MAX) {
+        vln_call_refuse_field(call, "artifacts", "%zu artifacts; at most %d are kept",
+                              request->n_artifacts, ARTIFACTS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < request->n_artifacts; i++) {
+        if (!check_artifact(call, request->artifacts[i])) {
+            return false;
+        }
+        total += request->artifacts[i]->inline_bytes.len;
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(request->artifacts[other]->role, request->artifacts[i]->role) == 0) {
+                vln_call_refuse_field(call, "artifacts.role", "the role '%s' stands there twice",
+                                      request->artifacts[i]->role);
+                return false;
+            }
+        }
+    }
+    if (total > INLINE_TOTAL_MAX) {
+        vln_call_refuse_field(call, "artifacts.inline_bytes",
+                              "%zu bytes together; at most %d travel inside a call: upload them",
+                              total, INLINE_TOTAL_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
+{
+    if (request->description && strlen(request->description) > DESCRIPTION_MAX) {
+        vln_call_refuse_field(call, "description", "at most %d bytes are kept", DESCRIPTION_MAX);
+        return false;
+    }
+    return registry_check_model_name(call, request->model) &&
+           check_pairs(call, "hyperparameters", request->hyperparameters,
+                       request->n_hyperparameters) &&
+           check_pairs(call, "dataset_info", request->dataset_info, request->n_dataset_info) &&
+           check_metrics(call, request) && check_artifacts(call, request);
+}
+
+/* ---- a batch under the locks of its models ---- */
+
+typedef struct creator {
+    registry_worker_t *worker;
+    vln_arena_t *arena;
+    vln_events_t *events;
+    size_t model_count;
+    const char *names[VLN_BATCH_MAX];
+    registry_model_t models[VLN_BATCH_MAX]; /* latest and versions move on with each creation */
+    bool changed[VLN_BATCH_MAX];
+    int64_t now_us;
+    registry_batch_t batch;
+} creator_t;
+
+static size_t
+model_index(creator_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->model_count; i++) {
+        if (strcmp(self->names[i], name) == 0) {
+            return i;
+        }
+    }
+    return self->model_count;
+}
+
+static bool
+is_taken_in_batch(const creator_t *self, const char *model, const semver_t *version)
+{
+    for (size_t i = 0; i < self->batch.version_count; i++) {
+        const registry_new_version_t *other = &self->batch.versions[i];
+        if (strcmp(other->model, model) == 0 && semver_compare(&other->semver, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The highest version of the line, of the record and of this batch; false if there is none. */
+static vln_err_t
+find_line_top(creator_t *self, const char *model, const semver_t *line, semver_t *top, bool *any)
+{
+    vln_err_t err = registry_store_find_line_top(self->worker->store, model, line, top);
+    *any = err == VLN_OK;
+    for (size_t i = 0; i < self->batch.version_count; i++) {
+        const registry_new_version_t *other = &self->batch.versions[i];
+        bool in_line = strcmp(other->model, model) == 0 && other->semver.major == line->major &&
+                       other->semver.minor == line->minor;
+        if (in_line && (!*any || semver_compare(&other->semver, top) > 0)) {
+            *top = other->semver;
+            *any = true;
+        }
+    }
+    return err == VLN_NOT_FOUND ? VLN_OK : err;
+}
+
+/* A version that the caller gave: new by precedence, and above its line unless it is a backport. */
+static vln_err_t
+check_given(creator_t *self, vln_call_t *call, const semver_t *version, bool backport, bool *sound)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    semver_t top;
+    bool any = false;
+    bool taken = false;
+    *sound = false;
+    vln_err_t err =
+        registry_store_has_version(self->worker->store, request->model, version, &taken);
+    if (err == VLN_OK && (taken || is_taken_in_batch(self, request->model, version))) {
+        vln_call_refuse(call, VLN_ALREADY_EXISTS, VALION__V1__REASON__REASON_EXISTS,
+                        "%s has a version %s already (build metadata does not tell versions "
+                        "apart); versions never change: choose the next",
+                        request->model, request->version);
+        return VLN_OK;
+    }
+    if (err == VLN_OK) {
+        err = find_line_top(self, request->model, version, &top, &any);
+    }
+    if (err != VLN_OK) {
+        return err;
+    }
+    if (any && !backport && semver_compare(version, &top) < 0) {
+        char text[SEMVER_TEXT];
+        vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
+                        "%s is below %s, the latest of its line: say backport if that is meant",
+                        request->version, semver_format(&top, text));
+        return VLN_OK;
+    }
+    *sound = true;
+    return VLN_OK;
+}
+
+static semver_t
+bumped(const registry_model_t *model, const Valion__V1__CreateVersionRequest *request)
+{
+    semver_t version = {.major = 1};
+    semver_t latest;
+    if (!model->latest || !semver_parse(model->latest, &latest)) {
+        return version;
+    }
+    switch (request->bump) {
+    case VALION__V1__BUMP__BUMP_MAJOR:
+        return semver_next(&latest, SEMVER_MAJOR);
+    case VALION__V1__BUMP__BUMP_MINOR:
+        return semver_next(&latest, SEMVER_MINOR);
+    case VALION__V1__BUMP__BUMP_PRERELEASE:
+        return semver_next(&latest, SEMVER_PRERELEASE);
+    default:
+        return semver_next(&latest, SEMVER_PATCH);
+    }
+}
+
+/* The call's version in *out; *sound false if the call was refused. */
+static vln_err_t
+choose_version(creator_t *self, vln_call_t *call, const registry_model_t *model, semver_t *out,
+               bool *sound)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    *sound = true;
+    if (!request->version) {
+        *out = bumped(model, request);
+        return VLN_OK;
+    }
+    if (!semver_parse(request->version, out)) {
+        *sound = false;
+        vln_call_refuse_field(call, "version",
+                              "'%s' is not a version as in semver.org: 1.2.3, 1.2.3-rc.1",
+                              request->version);
+        return VLN_OK;
+    }
+    return check_given(self, call, out, request->backport, sound);
+}
+
+static int
+compare_roles(const void *left, const void *right)
+{
+    const Valion__V1__Artifact *const *a = left;
+    const Valion__V1__Artifact *const *b = right;
+    return strcmp((*a)->role, (*b)->role);
+}
+
+/* The artifact as it is recorded: with digest and size, without bytes. Its bytes join the batch. */
+static vln_err_t
+take_artifact(creator_t *self, vln_call_t *call, const Valion__V1__Artifact *given,
+              Valion__V1__Artifact **out)
+{
+    Valion__V1__Artifact *kept = vln_arena_alloc(call->arena, sizeof *kept);
+    *kept = *given;
+    kept->has_inline_bytes = 0;
+    kept->inline_bytes = (ProtobufCBinaryData){0};
+    kept->has_digest = kept->has_size_bytes = 1;
+    registry_blob_t *blob = &self->batch.blobs[self->batch.blob_count];
+    if (given->has_inline_bytes) {
+        *blob = (registry_blob_t){.media_type = given->media_type ? given->media_type : "",
+                                  .bytes = given->inline_bytes.data,
+                                  .size_bytes = (int64_t)given->inline_bytes.len};
+        vln_digest(given->inline_bytes.data, given->inline_bytes.len, blob->digest);
+        kept->size_bytes = blob->size_bytes;
+        kept->digest = (ProtobufCBinaryData){
+            VLN_DIGEST_BYTES, vln_arena_memdup(call->arena, blob->digest, VLN_DIGEST_BYTES)};
+        if (given->has_digest &&
+            (given->digest.len != VLN_DIGEST_BYTES ||
+             memcmp(given->digest.data, blob->digest, VLN_DIGEST_BYTES) != 0)) {
+            vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
+                            "the bytes of '%s' do not have the digest that came with them: send "
+                            "them again",
+                            given->role);
+            return VLN_OK;
+        }
+        self->batch.blob_count++;
+        *out = kept;
+        return VLN_OK;
+    }
+    registry_blob_t stored;
+    vln_err_t err = registry_store_find_blob(self->worker->store, call->arena, given->digest.data,
+                                             false, &stored);
+    if (err == VLN_NOT_FOUND) {
+        vln_call_refuse(call, err, VALION__V1__REASON__REASON_FIELD,
+                        "no bytes are stored for the digest of '%s': upload them first",
+                        given->role);
+        return VLN_OK;
+    }
+    kept->size_bytes = err == VLN_OK ? stored.size_bytes : 0;
+    *out = err == VLN_OK ? kept : NULL;
+    return err;
+}
+
+/* In the order of the roles; `*sound` false if the call was refused, and then nothing of it stays
+ * in the batch. */
+static vln_err_t
+take_artifacts(creator_t *self, vln_call_t *call, Valion__V1__Version *record, bool *sound)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    size_t blobs_before = self->batch.blob_count;
+    const Valion__V1__Artifact **sorted = vln_arena_memdup(
+        call->arena, request->artifacts, request->n_artifacts * sizeof *request->artifacts);
+    qsort(sorted, request->n_artifacts, sizeof *sorted, compare_roles);
+    record->artifacts = vln_arena_alloc(call->arena, (request->n_artifacts + 1) * sizeof(void *));
+    record->has_size_bytes = 1;
+    vln_digest_t *digest = vln_digest_begin();
+    vln_err_t err = VLN_OK;
+    *sound = true;
+    for (size_t i = 0; i < request->n_artifacts && err == VLN_OK && *sound; i++) {
+        Valion__V1__Artifact *kept = NULL;
+        err = take_artifact(self, call, sorted[i], &kept);
+        *sound = kept != NULL;
+        if (kept) {
+            record->artifacts[record->n_artifacts++] = kept;
+            record->size_bytes += kept->size_bytes;
+            vln_digest_add(digest, kept->role, strlen(kept->role) + 1);
+            vln_digest_add(digest, kept->digest.data, kept->digest.len);
+        }
+    }
+    record->has_digest = 1;
+    record->digest =
+        (ProtobufCBinaryData){VLN_DIGEST_BYTES, vln_arena_alloc(call->arena, VLN_DIGEST_BYTES)};
+    vln_digest_end(&digest, record->digest.data);
+    if (!*sound || err != VLN_OK) {
+        self->batch.blob_count = blobs_before;
+    }
+    return err;
+}
+
+static Valion__V1__Version *
+make_record(vln_call_t *call, const registry_model_t *model, const char *version)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    Valion__V1__Version *record = vln_arena_alloc(call->arena, sizeof *record);
+    valion__v1__version__init(record);
+    record->model = request->model;
+    record->version = vln_arena_strdup(call->arena, version);
+    record->algorithm =
+        request->algorithm ? request->algorithm : vln_arena_strdup(call->arena, model->algorithm);
+    record->framework =
+        request->framework ? request->framework : vln_arena_strdup(call->arena, model->framework);
+    record->author =
+        vln_arena_strdup(call->arena, call->ticket ? call->ticket->submitter : call->principal);
+    record->description = request->description;
+    record->tags = request->tags;
+    record->n_tags = request->n_tags;
+    record->hyperparameters = request->hyperparameters;
+    record->n_hyperparameters = request->n_hyperparameters;
+    record->signature = request->signature;
+    record->target = request->target;
+    record->dataset_info = request->dataset_info;
+    record->n_dataset_info = request->n_dataset_info;
+    record->metrics = request->metrics;
+    record->n_metrics = request->n_metrics;
+    record->lineage = request->lineage;
+    return record;
+}
+
+static void
+add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__V1__Version *record)
+{
+    registry_new_version_t *row = &self->batch.versions[self->batch.version_count++];
+    *row = (registry_new_version_t){.model = record->model,
+                                    .semver = *semver,
+                                    .stage = VALION__V1__STAGE__STAGE_DEVELOPMENT,
+                                    .status = VALION__V1__VERSION_STATUS__VERSION_STATUS_READY};
+    row->record = vln_pb_pack(&record->base, call->arena, &row->record_size);
+    memcpy(row->digest, record->digest.data, VLN_DIGEST_BYTES);
+    for (size_t i = 0; i < record->n_artifacts; i++) {
+        registry_new_artifact_t *artifact = &self->batch.artifacts[self->batch.artifact_count++];
+        *artifact = (registry_new_artifact_t){
+            .model = record->model, .version = record->version, .role = record->artifacts[i]->role};
+        memcpy(artifact->digest, record->artifacts[i]->digest.data, VLN_DIGEST_BYTES);
+    }
+    char digest[2 * VLN_DIGEST_BYTES + 1];
+    const vln_fact_t facts[] = {{"model", record->model},
+                                {"version", record->version},
+                                {"digest", vln_hex_encode(row->digest, VLN_DIGEST_BYTES, digest)},
+                                {NULL, NULL}};
+    const char *subject = vln_arena_printf(call->arena, "%s@%s", record->model, record->version);
+    vln_events_add(self->events, "version.created", subject, vln_call_actor(call), facts);
+}
+
+static void
+move_model_on(creator_t *self, size_t at, const semver_t *semver, const char *text)
+{
+    registry_model_t *model = &self->models[at];
+    semver_t latest;
+    bool higher = !model->latest || !semver_parse(model->latest, &latest) ||
+                  semver_compare(semver, &latest) > 0;
+    model->latest = higher ? text : model->latest;
+    model->versions++;
+    self->changed[at] = true;
+}
+
+static void
+answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
+{
+    record->has_stage = record->has_status = record->has_revision = 1;
+    record->stage = VALION__V1__STAGE__STAGE_DEVELOPMENT;
+    record->status = VALION__V1__VERSION_STATUS__VERSION_STATUS_READY;
+    record->revision = 1;
+    record->has_created_us = record->has_updated_us = 1;
+    record->created_us = record->updated_us = self->now_us;
+    Valion__V1__CreateVersionReply *reply = vln_arena_alloc(call->arena, sizeof *reply);
+    valion__v1__create_version_reply__init(reply);
+    reply->version = record;
+    vln_call_reply(call, &reply->base);
+}
+
+static vln_err_t
+create_one(creator_t *self, vln_call_t *call)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    size_t at = model_index(self, request->model);
+    if (!self->models[at].name) {
+        vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
+                        "there is no model '%s': make it with CreateModel first", request->model);
+        return VLN_OK;
+    }
+    semver_t semver;
+    bool sound = false;
+    char text[SEMVER_TEXT];
+    vln_err_t err = choose_version(self, call, &self->models[at], &semver, &sound);
+    if (err != VLN_OK || !sound) {
+        return err;
+    }
+    semver_t again;
+    if (!semver_parse(semver_format(&semver, text), &again)) {
+        vln_call_refuse_field(call, "bump", "the next version after %s is too long: give one",
+                              self->models[at].latest);
+        return VLN_OK;
+    }
+    Valion__V1__Version *record = make_record(call, &self->models[at], text);
+    err = take_artifacts(self, call, record, &sound);
+    if (err != VLN_OK || !sound) {
+        return err;
+    }
+    if (valion__v1__version__get_packed_size(record) > RECORD_MAX) {
+        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
+                        "the version's metadata takes more than %d bytes: store the large parts "
+                        "as artifacts",
+                        RECORD_MAX);
+        return VLN_OK;
+    }
+    add_to_batch(self, call, &semver, record);
+    move_model_on(self, at, &semver, record->version);
+    answer(self, call, record);
+    return VLN_OK;
+}
+
+static void
+make_room(creator_t *self, vln_call_t **calls, size_t count)
+{
+    size_t artifacts = 0;
+    for (size_t i = 0; i < count; i++) {
+        artifacts += ((const Valion__V1__CreateVersionRequest *)(const void *)calls[i]->request)
+                         ->n_artifacts;
+    }
+    artifacts++;
+    registry_batch_t *batch = &self->batch;
+    batch->versions = vln_arena_alloc(self->arena, count * sizeof *batch->versions);
+    batch->artifacts = vln_arena_alloc(self->arena, artifacts * sizeof *batch->artifacts);
+    batch->blobs = vln_arena_alloc(self->arena, artifacts * sizeof *batch->blobs);
+}
+
+static vln_err_t
+lock_models(creator_t *self, vln_call_t **calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const Valion__V1__CreateVersionRequest *request = (const void *)calls[i]->request;
+        if (model_index(self, request->model) == self->model_count) {
+            self->names[self->model_count++] = request->model;
+        }
+    }
+    return registry_store_lock_models(self->worker->store, self->arena, self->names,
+                                      self->model_count, self->models, &self->now_us);
+}
+
+static vln_err_t
+write_batch(creator_t *self)
+{
+    registry_model_t *changed = vln_arena_alloc(self->arena, self->model_count * sizeof *changed);
+    for (size_t i = 0; i < self->model_count; i++) {
+        if (self->changed[i]) {
+            changed[self->batch.model_count++] = self->models[i];
+        }
+    }
+    self->batch.models = changed;
+    if (self->batch.version_count == 0) {
+        return VLN_OK;
+    }
+    vln_err_t err = registry_store_insert(self->worker->store, self->arena, &self->batch);
+    return err == VLN_OK ? registry_store_write_events(self->worker->store, self->events) : err;
+}
+
+vln_err_t
+registry_create_versions(void *context, vln_call_t **calls, size_t count)
+{
+    vln_call_t *sound[VLN_BATCH_MAX];
+    size_t sound_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (check_request(calls[i], (const void *)calls[i]->request)) {
+            sound[sound_count++] = calls[i];
+        }
+    }
+    if (sound_count == 0) {
+        return VLN_OK;
+    }
+    vln_arena_t *arena = sound[0]->arena;
+    creator_t *self = vln_arena_alloc(arena, sizeof *self);
+    self->worker = context;
+    self->arena = arena;
+    self->events = vln_events_new(arena);
+    make_room(self, sound, sound_count);
+    vln_err_t err = lock_models(self, sound, sound_count);
+    for (size_t i = 0; i < sound_count && err == VLN_OK; i++) {
+        err = create_one(self, sound[i]);
+    }
+    return err == VLN_OK ? write_batch(self) : err;
+}
+
+/* ---- as a message ---- */
+
+Valion__V1__Version *
+registry_version_to_wire(vln_call_t *call, const registry_version_t *version)
+{
+    vln_pb_scan_t scan;
+    ProtobufCMessage *message = NULL;
+    if (vln_pb_unpack(&valion__v1__version__descriptor, version->record, version->record_size,
+                      call->arena, &message, &scan) != VLN_OK) {
+        vln_error("version.corrupt", kv_str("version", version->version), kv_str("why", scan.why));
+        vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
+                        "the record of version %s cannot be read: restore it from a backup",
+                        version->version);
+        return NULL;
+    }
+    Valion__V1__Version *wire = (Valion__V1__Version *)message;
+    wire->has_stage = wire->has_status = wire->has_revision = 1;
+    wire->stage = (Valion__V1__Stage)version->stage;
+    wire->status = (Valion__V1__VersionStatus)version->status;
+    wire->revision = (uint64_t)version->revision;
+    wire->has_created_us = wire->has_updated_us = 1;
+    wire->created_us = version->created_us;
+    wire->updated_us = version->updated_us;
+    return wire;
+}

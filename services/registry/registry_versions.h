@@ -1,0 +1,27 @@
+/*
+ * registry_versions - CreateVersion, and a stored version as a message.
+ *
+ * Apart from registry_handlers because it is the largest of them: a batch of creators chooses
+ * versions under the locks of their models and writes everything at once.
+ */
+#ifndef REGISTRY_VERSIONS_H
+#define REGISTRY_VERSIONS_H
+
+#include "registry.h"
+#include "valion/v1/registry.pb-c.h"
+
+enum {
+    REGISTRY_CHUNK_MAX = 256 * 1024,
+    REGISTRY_REPLY_BYTES = 200 * 1024, /* of records in one list */
+};
+
+/* For vln_once_run: `context` is a registry_worker_t. */
+VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **calls, size_t count);
+
+/* The record with its stage, status and times; NULL, and the call refused, if it cannot be read. */
+Valion__V1__Version *registry_version_to_wire(vln_call_t *call, const registry_version_t *version);
+
+/* False, and the call refused, unless it can name a model. */
+bool registry_check_model_name(vln_call_t *call, const char *name);
+
+#endif
