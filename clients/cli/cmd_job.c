@@ -1,0 +1,388 @@
+/* job: single tasks, submitted and followed. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <valion/v1/orchestrator.pb-c.h>
+
+#include "vln_json_form.h"
+#include "vln_pb.h"
+#include "vln_text.h"
+
+#include "cli.h"
+#include "cli_format.h"
+#include "cli_kinds.h"
+
+enum {
+    SPEC_MAX = 256 * 1024, /* of text; packed it is far less, and the service says what it takes */
+    LABELS_MAX = 16,
+    LABEL_KEY_MAX = 251,
+    ATTEMPT_MS = 10000, /* of a parked GetJob: progress is shown as often */
+    FIRST_PAUSE_MS = 250,
+    MAX_PAUSE_MS = 5000,
+    RESULT_BUDGET = 1024 * 1024,
+};
+
+static const char hint[] = "valion job list";
+
+static bool
+is_end(Valion__V1__TaskState state)
+{
+    return state == VALION__V1__TASK_STATE__TASK_STATE_DONE ||
+           state == VALION__V1__TASK_STATE__TASK_STATE_FAILED ||
+           state == VALION__V1__TASK_STATE__TASK_STATE_CANCELLED ||
+           state == VALION__V1__TASK_STATE__TASK_STATE_POISONED;
+}
+
+/* ---- showing ---- */
+
+/* Bytes of a kind's message as that message, indented below their name. */
+static void
+show_typed(const char *name, const ProtobufCMessageDescriptor *type,
+           const ProtobufCBinaryData *bytes)
+{
+    if (!type || bytes->len == 0) {
+        return;
+    }
+    vln_arena_t *arena = vln_arena_new(RESULT_BUDGET);
+    vln_pb_scan_t scan;
+    ProtobufCMessage *message = NULL;
+    if (vln_pb_unpack(type, bytes->data, bytes->len, arena, &message, &scan) == VLN_OK) {
+        cli_show_below(name, message, stdout);
+    } else {
+        printf("%-22s  %zu bytes that are no %s\n", name, bytes->len, type->short_name);
+    }
+    vln_arena_destroy(&arena);
+}
+
+static void
+show_job(const cli_t *cli, Valion__V1__Job *job)
+{
+    if (cli->form == CLI_FORM_JSON) {
+        cli_show(CLI_FORM_JSON, &job->base, stdout);
+        return;
+    }
+    const ProtobufCBinaryData spec = job->spec;
+    const ProtobufCBinaryData result = job->result;
+    const protobuf_c_boolean has_spec = job->has_spec;
+    const protobuf_c_boolean has_result = job->has_result;
+    job->has_spec = job->has_spec && !cli_kind_spec(job->kind);
+    job->has_result = job->has_result && !cli_kind_result(job->kind);
+    cli_show(cli->form, &job->base, stdout);
+    job->has_spec = has_spec;
+    job->has_result = has_result;
+    show_typed("spec", cli_kind_spec(job->kind), &spec);
+    show_typed("result", cli_kind_result(job->kind), &result);
+}
+
+static cli_exit_t
+exit_of_job(const Valion__V1__Job *job)
+{
+    return job->state == VALION__V1__TASK_STATE__TASK_STATE_DONE ? CLI_OK : CLI_FAILED;
+}
+
+/* ---- following ---- */
+
+/* One line when something changed, on stderr: standard output is for the result. */
+static void
+say_progress(const Valion__V1__Job *job, char last[CLI_VALUE_MAX])
+{
+    char state[CLI_VALUE_MAX];
+    char line[CLI_VALUE_MAX];
+    char text[CLI_VALUE_MAX];
+    cli_format_field(&job->base, "state", state, sizeof state);
+    cli_format_field(&job->base, "progress_text", text, sizeof text);
+    int len = snprintf(line, sizeof line, "%s", state);
+    if (job->has_progress && job->state == VALION__V1__TASK_STATE__TASK_STATE_RUNNING) {
+        len += snprintf(line + len, sizeof line - (size_t)len, " %.0f %%", job->progress * 100);
+    }
+    if (*text) {
+        snprintf(line + len, sizeof line - (size_t)len, " %.*s", 200, text);
+    }
+    if (strcmp(line, last) != 0) {
+        fprintf(stderr, "%s\n", line);
+        vln_text_copy(last, CLI_VALUE_MAX, line);
+    }
+}
+
+/* One look at the job, parked while its state stays. */
+static vln_err_t
+look(cli_t *cli, const uint8_t *id, Valion__V1__TaskState seen, vln_reply_t *reply)
+{
+    Valion__V1__GetJobRequest message = VALION__V1__GET_JOB_REQUEST__INIT;
+    message.has_job_id = 1;
+    message.job_id = (ProtobufCBinaryData){.len = VLN_ID_BYTES, .data = (uint8_t *)(uintptr_t)id};
+    message.has_wait_while = seen != 0;
+    message.wait_while = seen;
+    const cli_request_t request = {.service = "orchestrator",
+                                   .method = "GetJob",
+                                   .message = &message.base,
+                                   .timeout_ms = ATTEMPT_MS,
+                                   .attempt_ms = ATTEMPT_MS};
+    return cli_try(cli, &request, reply);
+}
+
+/* True if the job is at its end, with `*code` then; it is shown either way. */
+static bool
+take_state(cli_t *cli, Valion__V1__Job *job, char last[CLI_VALUE_MAX], cli_exit_t *code)
+{
+    if (!job) {
+        return true;
+    }
+    say_progress(job, last);
+    if (!is_end(job->state)) {
+        return false;
+    }
+    show_job(cli, job);
+    *code = exit_of_job(job);
+    return true;
+}
+
+static void
+pause_longer(const cli_t *cli, int64_t *pause_ms)
+{
+    *pause_ms = *pause_ms ? 2 * *pause_ms : FIRST_PAUSE_MS;
+    *pause_ms = *pause_ms < MAX_PAUSE_MS ? *pause_ms : MAX_PAUSE_MS;
+    cli_pause(cli, *pause_ms);
+}
+
+/* After a job is accepted nothing but its end, or Ctrl-C, ends the wait. */
+static cli_exit_t
+watch(cli_t *cli, const uint8_t *id)
+{
+    char last[CLI_VALUE_MAX] = "";
+    Valion__V1__TaskState seen = VALION__V1__TASK_STATE__TASK_STATE_UNSPECIFIED;
+    int64_t pause_ms = 0;
+    while (!*cli->stop) {
+        vln_reply_t reply;
+        vln_err_t err = look(cli, id, seen, &reply);
+        cli_exit_t code = CLI_OK;
+        bool end = false;
+        if (err == VLN_OK) {
+            Valion__V1__Job *job = ((Valion__V1__GetJobReply *)(void *)reply.message)->job;
+            pause_ms = 0;
+            seen = job ? job->state : VALION__V1__TASK_STATE__TASK_STATE_UNSPECIFIED;
+            end = take_state(cli, job, last, &code);
+        } else if (!vln_err_is_transient(err)) {
+            code = cli_fail_with(cli, err, reply.why, hint);
+            end = true;
+        } else if (err != VLN_DEADLINE_EXCEEDED) {
+            pause_longer(cli, &pause_ms);
+        }
+        vln_reply_wipe(&reply);
+        if (end) {
+            return code;
+        }
+    }
+    return CLI_INTERRUPTED;
+}
+
+/* ---- submit ---- */
+
+/* --label key=value … into `out`; false with a sentence. */
+static bool
+take_labels(const cli_t *cli, Valion__V1__KeyValue *out, char keys[][LABEL_KEY_MAX], size_t *count)
+{
+    size_t at = 0;
+    for (const char *text; (text = cli_args_next(&cli->args, "label", &at)); ++*count) {
+        size_t key_len;
+        const char *value;
+        if (*count == LABELS_MAX || !cli_pair_parse(text, &key_len, &value) ||
+            key_len >= LABEL_KEY_MAX) {
+            cli_fail(CLI_USAGE, "--label: at most %d, as key=value", LABELS_MAX);
+            return false;
+        }
+        valion__v1__key_value__init(&out[*count]);
+        memcpy(keys[*count], text, key_len);
+        keys[*count][key_len] = '\0';
+        out[*count].key = keys[*count];
+        out[*count].value = (char *)(uintptr_t)value;
+    }
+    return true;
+}
+
+/* The numbers of the command line; false with a sentence. */
+static bool
+take_numbers(cli_t *cli, Valion__V1__SubmitJobRequest *out)
+{
+    int64_t priority;
+    int64_t attempts;
+    bool good = cli_args_number(&cli->args, "priority", 1, 5, 0, &priority) &&
+                cli_args_number(&cli->args, "max-attempts", 1, 100, 0, &attempts) &&
+                cli_args_duration(&cli->args, "deadline", 0, &out->deadline_ms) &&
+                cli_args_duration(&cli->args, "delay", 0, &out->delay_ms);
+    if (!good) {
+        cli_fail(CLI_USAGE, "%s", cli->args.why);
+        return false;
+    }
+    out->has_priority = cli_args_has(&cli->args, "priority");
+    out->priority = (uint32_t)priority;
+    out->has_max_attempts = cli_args_has(&cli->args, "max-attempts");
+    out->max_attempts = (uint32_t)attempts;
+    out->has_deadline_ms = cli_args_has(&cli->args, "deadline");
+    out->has_delay_ms = cli_args_has(&cli->args, "delay");
+    return true;
+}
+
+static bool
+take_spec(const cli_t *cli, vln_arena_t *arena, Valion__V1__SubmitJobRequest *out)
+{
+    const char *value = cli_args_get(&cli->args, "spec");
+    if (!value) {
+        return true;
+    }
+    size_t size = 0;
+    char *text = cli_read_value(value, SPEC_MAX, &size);
+    if (!text) {
+        return false;
+    }
+    vln_json_error_t error;
+    vln_err_t err = cli_kind_pack(out->kind, text, size, arena, &out->spec, &error);
+    out->has_spec = err == VLN_OK;
+    if (err != VLN_OK) {
+        cli_fail(CLI_USAGE, "--spec: %s", error.why);
+    }
+    free(text);
+    return err == VLN_OK;
+}
+
+static cli_exit_t
+submit(cli_t *cli, const Valion__V1__SubmitJobRequest *message)
+{
+    const cli_request_t request = {
+        .service = "orchestrator", .method = "SubmitJob", .message = &message->base};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    if (code == CLI_OK) {
+        const Valion__V1__SubmitJobReply *accepted = (const void *)reply.message;
+        char id[VLN_ID_TEXT];
+        vln_assert(accepted->job_id.len == VLN_ID_BYTES);
+        vln_id_format(accepted->job_id.data, id);
+        if (!cli_args_has(&cli->args, "wait")) {
+            cli_form_t form = cli->form == CLI_FORM_JSON ? CLI_FORM_JSON : CLI_FORM_TEXT;
+            if (form == CLI_FORM_JSON) {
+                cli_show(form, reply.message, stdout);
+            } else {
+                puts(id);
+            }
+        } else {
+            fprintf(stderr, "job %s\n", id);
+            code = watch(cli, accepted->job_id.data);
+        }
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+cli_exit_t
+cmd_job_submit(cli_t *cli)
+{
+    Valion__V1__SubmitJobRequest message = VALION__V1__SUBMIT_JOB_REQUEST__INIT;
+    Valion__V1__KeyValue labels[LABELS_MAX];
+    Valion__V1__KeyValue *label_pointers[LABELS_MAX];
+    char keys[LABELS_MAX][LABEL_KEY_MAX];
+    message.kind = cli_text_option(cli, "kind");
+    message.labels = label_pointers;
+    for (size_t i = 0; i < LABELS_MAX; i++) {
+        label_pointers[i] = &labels[i];
+    }
+    if (!message.kind) {
+        return cli_fail(CLI_USAGE, "--kind KIND is wanted: validate, train … or a worker's own");
+    }
+    vln_arena_t *arena = vln_arena_new(RESULT_BUDGET);
+    bool good = take_labels(cli, labels, keys, &message.n_labels) && take_numbers(cli, &message) &&
+                take_spec(cli, arena, &message);
+    cli_exit_t code = good ? submit(cli, &message) : CLI_USAGE;
+    vln_arena_destroy(&arena);
+    return code;
+}
+
+/* ---- the others ---- */
+
+cli_exit_t
+cmd_job_watch(cli_t *cli)
+{
+    uint8_t id[VLN_ID_BYTES];
+    if (!cli_parse_id(cli_args_word(&cli->args, 0), id)) {
+        return CLI_USAGE;
+    }
+    cli_exit_t code = cli_open(cli);
+    return code == CLI_OK ? watch(cli, id) : code;
+}
+
+static const cli_column_t job_columns[] = {
+    {"JOB", "job_id"},           {"KIND", "kind"},           {"STATE", "state"},
+    {"ATTEMPTS", "attempts"},    {"SUBMITTER", "submitter"}, {"SUBMITTED", "submitted_us"},
+    {"FINISHED", "finished_us"}, {"ERROR", "error"},         {NULL, NULL}};
+
+cli_exit_t
+cmd_job_list(cli_t *cli)
+{
+    Valion__V1__ListJobsRequest message = VALION__V1__LIST_JOBS_REQUEST__INIT;
+    int state;
+    if (!cli_enum_option(cli, "state", &valion__v1__task_state__descriptor, &state)) {
+        return CLI_USAGE;
+    }
+    message.kind = cli_text_option(cli, "kind");
+    message.submitter = cli_text_option(cli, "submitter");
+    message.has_state = state != 0;
+    message.state = (Valion__V1__TaskState)state;
+    const cli_pages_t pages = {.service = "orchestrator",
+                               .method = "ListJobs",
+                               .message = &message.base,
+                               .columns = job_columns,
+                               .empty = "no jobs"};
+    return cli_call_pages(cli, &pages);
+}
+
+cli_exit_t
+cmd_job_show(cli_t *cli)
+{
+    uint8_t id[VLN_ID_BYTES];
+    if (!cli_parse_id(cli_args_word(&cli->args, 0), id)) {
+        return CLI_USAGE;
+    }
+    Valion__V1__GetJobRequest message = VALION__V1__GET_JOB_REQUEST__INIT;
+    message.has_job_id = 1;
+    message.job_id = (ProtobufCBinaryData){.len = sizeof id, .data = id};
+    const cli_request_t request = {
+        .service = "orchestrator", .method = "GetJob", .message = &message.base, .hint = hint};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    Valion__V1__GetJobReply *found = (void *)reply.message;
+    if (code == CLI_OK && found->job) {
+        show_job(cli, found->job);
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+cli_exit_t
+cmd_job_cancel(cli_t *cli)
+{
+    uint8_t id[VLN_ID_BYTES];
+    if (!cli_parse_id(cli_args_word(&cli->args, 0), id)) {
+        return CLI_USAGE;
+    }
+    Valion__V1__CancelJobRequest message = VALION__V1__CANCEL_JOB_REQUEST__INIT;
+    message.has_job_id = 1;
+    message.job_id = (ProtobufCBinaryData){.len = sizeof id, .data = id};
+    message.reason = cli_text_option(cli, "reason");
+    const cli_request_t request = {
+        .service = "orchestrator", .method = "CancelJob", .message = &message.base, .hint = hint};
+    return cli_call_and_show(cli, &request, "job");
+}
+
+cli_exit_t
+cmd_job_requeue(cli_t *cli)
+{
+    uint8_t id[VLN_ID_BYTES];
+    if (!cli_parse_id(cli_args_word(&cli->args, 0), id)) {
+        return CLI_USAGE;
+    }
+    Valion__V1__RequeueJobRequest message = VALION__V1__REQUEUE_JOB_REQUEST__INIT;
+    message.has_job_id = 1;
+    message.job_id = (ProtobufCBinaryData){.len = sizeof id, .data = id};
+    const cli_request_t request = {
+        .service = "orchestrator", .method = "RequeueJob", .message = &message.base, .hint = hint};
+    return cli_call_and_show(cli, &request, "job");
+}

@@ -1,0 +1,400 @@
+/* version: a model's versions, with their files. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <valion/v1/registry.pb-c.h>
+
+#include "vln_digest.h"
+#include "vln_socket.h"
+#include "vln_text.h"
+
+#include "cli.h"
+#include "cli_format.h"
+
+enum {
+    ARTIFACTS_MAX = 32,
+    PAIRS_MAX = 256,
+    KEY_MAX = 251,
+    INLINE_EACH = 64 * 1024,
+    INLINE_TOGETHER = 160 * 1024,
+    CHUNK = VLN_RAW_MAX,
+};
+
+static const char hint[] = "valion version list --model MODEL";
+
+/* ---- files ---- */
+
+/* A file that becomes an artifact. */
+typedef struct upload {
+    FILE *file;
+    const char *path;
+    int64_t size_bytes;
+    uint8_t digest[VLN_DIGEST_BYTES];
+    char role[KEY_MAX];
+} upload_t;
+
+static bool
+hash_file(upload_t *self)
+{
+    uint8_t *block = vln_calloc(1, CHUNK);
+    vln_digest_t *digest = vln_digest_begin();
+    self->size_bytes = 0;
+    for (size_t got; (got = fread(block, 1, CHUNK, self->file)) > 0;) {
+        vln_digest_add(digest, block, got);
+        self->size_bytes += (int64_t)got;
+    }
+    vln_digest_end(&digest, self->digest);
+    free(block);
+    return !ferror(self->file) && fseek(self->file, 0, SEEK_SET) == 0;
+}
+
+/* From "role=FILE"; false with a sentence. The file is left open. */
+static bool
+open_upload(const char *text, upload_t *out)
+{
+    size_t role_len;
+    struct stat about;
+    if (!cli_pair_parse(text, &role_len, &out->path) || role_len >= KEY_MAX) {
+        cli_fail(CLI_USAGE, "--artifact: \"%.64s\" is not role=FILE, such as model=model.json",
+                 text);
+        return false;
+    }
+    memcpy(out->role, text, role_len);
+    out->role[role_len] = '\0';
+    out->file = fopen(out->path, "rb");
+    if (!out->file) {
+        cli_fail(CLI_USAGE, "%s: %s", out->path, strerror(errno));
+        return false;
+    }
+    bool is_file = fstat(fileno(out->file), &about) == 0 && S_ISREG(about.st_mode);
+    if (!is_file || !hash_file(out)) {
+        cli_fail(CLI_USAGE, "%s: %s", out->path, is_file ? strerror(errno) : "is no file");
+        return false;
+    }
+    return true;
+}
+
+static cli_exit_t
+begin_upload(cli_t *cli, upload_t *file, uint8_t id[VLN_ID_BYTES], bool *stored, int64_t *offset)
+{
+    Valion__V1__BeginUploadRequest message = VALION__V1__BEGIN_UPLOAD_REQUEST__INIT;
+    message.has_digest = message.has_size_bytes = 1;
+    message.digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
+    message.size_bytes = file->size_bytes;
+    const cli_request_t request = {
+        .service = "registry", .method = "BeginUpload", .message = &message.base};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    if (code == CLI_OK) {
+        const Valion__V1__BeginUploadReply *begun = (const void *)reply.message;
+        *stored = begun->upload_id.len != VLN_ID_BYTES;
+        *offset = begun->offset;
+        if (!*stored) {
+            memcpy(id, begun->upload_id.data, VLN_ID_BYTES);
+        }
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+/* One chunk from `*offset`, which moves to what the registry holds. */
+static cli_exit_t
+put_chunk(cli_t *cli, upload_t *file, ProtobufCBinaryData id, int64_t *offset, uint8_t *block)
+{
+    if (fseek(file->file, (long)*offset, SEEK_SET) != 0) {
+        return cli_fail(CLI_FAILED, "%s: %s", file->path, strerror(errno));
+    }
+    size_t size = fread(block, 1, CHUNK, file->file);
+    if (size == 0) {
+        return cli_fail(CLI_FAILED, "%s: changed while it was sent", file->path);
+    }
+    Valion__V1__PutChunkRequest message = VALION__V1__PUT_CHUNK_REQUEST__INIT;
+    message.has_upload_id = message.has_offset = 1;
+    message.upload_id = id;
+    message.offset = *offset;
+    const cli_request_t request = {.service = "registry",
+                                   .method = "PutChunk",
+                                   .message = &message.base,
+                                   .raw = block,
+                                   .raw_size = size};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    if (code == CLI_OK) {
+        int64_t held = ((const Valion__V1__PutChunkReply *)(const void *)reply.message)->offset;
+        bool moved = held > *offset && held <= file->size_bytes;
+        code = moved
+                   ? CLI_OK
+                   : cli_fail(CLI_FAILED, "%s: the registry does not take what follows %lld bytes",
+                              file->path, (long long)held);
+        *offset = held;
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+static cli_exit_t
+commit_upload(cli_t *cli, ProtobufCBinaryData id)
+{
+    Valion__V1__CommitUploadRequest message = VALION__V1__COMMIT_UPLOAD_REQUEST__INIT;
+    message.has_upload_id = 1;
+    message.upload_id = id;
+    const cli_request_t request = {
+        .service = "registry", .method = "CommitUpload", .message = &message.base};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+/* Stored already is as good as sent. */
+static cli_exit_t
+send_file(cli_t *cli, upload_t *file)
+{
+    uint8_t id[VLN_ID_BYTES];
+    bool stored = false;
+    int64_t offset = 0;
+    cli_exit_t code = begin_upload(cli, file, id, &stored, &offset);
+    if (code != CLI_OK || stored) {
+        return code;
+    }
+    const ProtobufCBinaryData upload_id = {.len = sizeof id, .data = id};
+    uint8_t *block = vln_calloc(1, CHUNK);
+    while (code == CLI_OK && offset < file->size_bytes) {
+        code = *cli->stop ? CLI_INTERRUPTED : put_chunk(cli, file, upload_id, &offset, block);
+    }
+    free(block);
+    return code == CLI_OK ? commit_upload(cli, upload_id) : code;
+}
+
+/* ---- create ---- */
+
+/* A request with room for what it points at. */
+typedef struct creation {
+    Valion__V1__CreateVersionRequest request;
+    vln_arena_t *arena;
+    size_t inlined;
+    size_t upload_count;
+    upload_t uploads[ARTIFACTS_MAX];
+} creation_t;
+
+/* The bytes of a small file, in the arena. */
+static bool
+inline_file(creation_t *self, upload_t *file, Valion__V1__Artifact *out)
+{
+    size_t size = (size_t)file->size_bytes;
+    out->inline_bytes.data = vln_arena_alloc(self->arena, size + 1);
+    out->inline_bytes.len = fread(out->inline_bytes.data, 1, size, file->file);
+    out->has_inline_bytes = 1;
+    self->inlined += size;
+    return out->inline_bytes.len == size;
+}
+
+static cli_exit_t
+add_artifact(cli_t *cli, creation_t *self, upload_t *file)
+{
+    Valion__V1__Artifact *out = vln_arena_alloc(self->arena, sizeof *out);
+    valion__v1__artifact__init(out);
+    const char *slash = strrchr(file->path, '/');
+    out->role = file->role;
+    out->filename = vln_arena_strdup(self->arena, slash ? slash + 1 : file->path);
+    out->has_digest = out->has_size_bytes = 1;
+    out->digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
+    out->size_bytes = file->size_bytes;
+    self->request.artifacts[self->request.n_artifacts++] = out;
+    if (file->size_bytes <= INLINE_EACH &&
+        self->inlined + (size_t)file->size_bytes <= INLINE_TOGETHER) {
+        return inline_file(self, file, out)
+                   ? CLI_OK
+                   : cli_fail(CLI_FAILED, "%s: changed while it was read", file->path);
+    }
+    return send_file(cli, file);
+}
+
+/* --param and --dataset-info as pairs of text; false with a sentence. */
+static bool
+take_pairs(cli_t *cli, creation_t *self, const char *name, Valion__V1__KeyValue ***out,
+           size_t *count)
+{
+    size_t at = 0;
+    *out = vln_arena_alloc(self->arena, PAIRS_MAX * sizeof **out);
+    for (const char *text; (text = cli_args_next(&cli->args, name, &at));) {
+        size_t key_len;
+        const char *value;
+        if (*count == PAIRS_MAX || !cli_pair_parse(text, &key_len, &value)) {
+            cli_fail(CLI_USAGE, "--%s: \"%.64s\" is not key=value", name, text);
+            return false;
+        }
+        Valion__V1__KeyValue *pair = vln_arena_alloc(self->arena, sizeof *pair);
+        valion__v1__key_value__init(pair);
+        pair->key = vln_arena_printf(self->arena, "%.*s", (int)key_len, text);
+        pair->value = vln_arena_strdup(self->arena, value);
+        (*out)[(*count)++] = pair;
+    }
+    return true;
+}
+
+static bool
+take_metrics(cli_t *cli, creation_t *self)
+{
+    size_t at = 0;
+    self->request.metrics = vln_arena_alloc(self->arena, PAIRS_MAX * sizeof *self->request.metrics);
+    for (const char *text; (text = cli_args_next(&cli->args, "metric", &at));) {
+        size_t key_len;
+        const char *value = NULL;
+        char *end = NULL;
+        bool is_pair = cli_pair_parse(text, &key_len, &value);
+        double number = is_pair ? strtod(value, &end) : 0;
+        if (self->request.n_metrics == PAIRS_MAX || !is_pair || end == value || *end != '\0' ||
+            number - number != 0) {
+            cli_fail(CLI_USAGE, "--metric: \"%.64s\" is not name=NUMBER, such as r2=0.93", text);
+            return false;
+        }
+        Valion__V1__KeyNumber *pair = vln_arena_alloc(self->arena, sizeof *pair);
+        valion__v1__key_number__init(pair);
+        pair->key = vln_arena_printf(self->arena, "%.*s", (int)key_len, text);
+        pair->has_value = 1;
+        pair->value = number;
+        self->request.metrics[self->request.n_metrics++] = pair;
+    }
+    return true;
+}
+
+static bool
+take_options(cli_t *cli, creation_t *self)
+{
+    Valion__V1__CreateVersionRequest *out = &self->request;
+    int bump;
+    if (!cli_enum_option(cli, "bump", &valion__v1__bump__descriptor, &bump)) {
+        return false;
+    }
+    out->model = cli_text_option(cli, "model");
+    out->version = cli_text_option(cli, "version");
+    out->has_bump = bump != 0;
+    out->bump = (Valion__V1__Bump)bump;
+    out->has_backport = out->backport = cli_args_has(&cli->args, "backport");
+    out->algorithm = cli_text_option(cli, "algorithm");
+    out->framework = cli_text_option(cli, "framework");
+    out->description = cli_text_option(cli, "description");
+    out->target = cli_text_option(cli, "target");
+    return take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
+           take_pairs(cli, self, "dataset-info", &out->dataset_info, &out->n_dataset_info) &&
+           take_metrics(cli, self);
+}
+
+/* Every file is opened and hashed before anything is sent. */
+static bool
+open_uploads(cli_t *cli, creation_t *self)
+{
+    size_t at = 0;
+    for (const char *text; (text = cli_args_next(&cli->args, "artifact", &at));) {
+        if (self->upload_count == ARTIFACTS_MAX) {
+            cli_fail(CLI_USAGE, "--artifact: at most %d", ARTIFACTS_MAX);
+            return false;
+        }
+        if (!open_upload(text, &self->uploads[self->upload_count++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static cli_exit_t
+create(cli_t *cli, creation_t *self)
+{
+    self->request.artifacts =
+        vln_arena_alloc(self->arena, ARTIFACTS_MAX * sizeof *self->request.artifacts);
+    cli_exit_t code = CLI_OK;
+    for (size_t i = 0; i < self->upload_count && code == CLI_OK; i++) {
+        code = add_artifact(cli, self, &self->uploads[i]);
+    }
+    const cli_request_t request = {.service = "registry",
+                                   .method = "CreateVersion",
+                                   .message = &self->request.base,
+                                   .hint = "valion model list"};
+    return code == CLI_OK ? cli_call_and_show(cli, &request, "version") : code;
+}
+
+cli_exit_t
+cmd_version_create(cli_t *cli)
+{
+    if (!cli_args_has(&cli->args, "model")) {
+        return cli_fail(CLI_USAGE, "--model MODEL is wanted");
+    }
+    creation_t *creation = vln_calloc(1, sizeof *creation);
+    valion__v1__create_version_request__init(&creation->request);
+    creation->arena = vln_arena_new(INLINE_TOGETHER);
+    creation->request.tags = cli_text_options(cli, "tag", &creation->request.n_tags);
+    bool good = take_options(cli, creation) && open_uploads(cli, creation);
+    cli_exit_t code = good ? create(cli, creation) : CLI_USAGE;
+    for (size_t i = 0; i < creation->upload_count; i++) {
+        if (creation->uploads[i].file) {
+            fclose(creation->uploads[i].file);
+        }
+    }
+    free(creation->request.tags);
+    vln_arena_destroy(&creation->arena);
+    free(creation);
+    return code;
+}
+
+/* ---- list and show ---- */
+
+static const cli_column_t version_columns[] = {{"VERSION", "version"},
+                                               {"STAGE", "stage"},
+                                               {"STATUS", "status"},
+                                               {"ALIASES", "aliases"},
+                                               {"SIZE", "size_bytes"},
+                                               {"AUTHOR", "author"},
+                                               {"CREATED", "created_us"},
+                                               {"DESCRIPTION", "description"},
+                                               {NULL, NULL}};
+
+cli_exit_t
+cmd_version_list(cli_t *cli)
+{
+    Valion__V1__ListVersionsRequest message = VALION__V1__LIST_VERSIONS_REQUEST__INIT;
+    int stage;
+    int status;
+    message.model = cli_text_option(cli, "model");
+    if (!message.model) {
+        return cli_fail(CLI_USAGE, "--model MODEL is wanted");
+    }
+    if (!cli_enum_option(cli, "stage", &valion__v1__stage__descriptor, &stage) ||
+        !cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status)) {
+        return CLI_USAGE;
+    }
+    message.has_stage = stage != 0;
+    message.stage = (Valion__V1__Stage)stage;
+    message.has_status = status != 0;
+    message.status = (Valion__V1__VersionStatus)status;
+    message.has_include_prerelease = 1;
+    message.include_prerelease = !cli_args_has(&cli->args, "no-prerelease");
+    const cli_pages_t pages = {.service = "registry",
+                               .method = "ListVersions",
+                               .message = &message.base,
+                               .columns = version_columns,
+                               .empty = "no versions",
+                               .hint = "valion model list"};
+    return cli_call_pages(cli, &pages);
+}
+
+/* MODEL, MODEL@1.2.3 or MODEL@alias; a version starts with a digit, an alias never does. */
+cli_exit_t
+cmd_version_show(cli_t *cli)
+{
+    char model[KEY_MAX];
+    Valion__V1__GetVersionRequest message = VALION__V1__GET_VERSION_REQUEST__INIT;
+    const char *word = cli_args_word(&cli->args, 0);
+    const char *at = strchr(word, '@');
+    size_t len = at ? (size_t)(at - word) : strlen(word);
+    vln_text_copy(model, len + 1 < sizeof model ? len + 1 : sizeof model, word);
+    message.model = model;
+    if (at) {
+        bool is_version = at[1] >= '0' && at[1] <= '9';
+        *(is_version ? &message.version : &message.alias) = cli_text_word(cli, 0) + len + 1;
+    }
+    const cli_request_t request = {
+        .service = "registry", .method = "GetVersion", .message = &message.base, .hint = hint};
+    return cli_call_and_show(cli, &request, "version");
+}
