@@ -56,7 +56,7 @@ send_bytes(vln_link_t *self, const void *bytes, size_t size, bool more)
 static bool
 send_envelope(vln_link_t *self, const Valion__V1__Envelope *envelope, bool more)
 {
-    uint8_t bytes[ENVELOPE_ROOM];
+    uint8_t bytes[ENVELOPE_ROOM] = {0};
     vln_assert(valion__v1__envelope__get_packed_size(envelope) <= sizeof bytes);
     return send_bytes(self, bytes, valion__v1__envelope__pack(envelope, bytes), more);
 }

@@ -233,7 +233,7 @@ keep_replies(group_t *group)
     vln_pg_array(&args, replies);
     PGresult *kept = NULL;
     vln_err_t err = vln_pg_run(group->once->pg, group->once->keep, &args, &kept);
-    if (err == VLN_OK && (size_t)atoll(PQcmdTuples(kept)) != wanted) {
+    if (err == VLN_OK && (size_t)vln_pg_changed(kept) != wanted) {
         err = VLN_ABORTED;
     }
     PQclear(kept);

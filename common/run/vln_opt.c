@@ -31,7 +31,11 @@ variable_of(const vln_opt_t *option, char *out)
 {
     size_t len = (size_t)snprintf(out, VARIABLE_MAX, "VALION_%s", option->name);
     for (size_t i = 0; i < len && i < VARIABLE_MAX; i++) {
-        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+        if (out[i] == '-') {
+            out[i] = '_';
+        } else if (out[i] >= 'a' && out[i] <= 'z') {
+            out[i] -= 'a' - 'A';
+        }
     }
     return out;
 }
@@ -99,17 +103,22 @@ from_environment(const vln_opt_t *option, char *variable)
 }
 
 static bool
+apply_default(const vln_opt_t *option, void *config)
+{
+    char variable[VARIABLE_MAX];
+    const char *value = from_environment(option, variable);
+    if (value && *value) {
+        return store(option, config, value, variable);
+    }
+    return !option->fallback || store(option, config, option->fallback, option->name);
+}
+
+static bool
 apply_defaults(const vln_opt_t *options, void *config)
 {
     for (const vln_opt_t *option = options; option->name; option++) {
-        char variable[VARIABLE_MAX];
-        const char *value = from_environment(option, variable);
-        if (value && *value) {
-            if (!store(option, config, value, variable)) {
-                return false;
-            }
-        } else if (option->fallback) {
-            vln_assert(store(option, config, option->fallback, option->name));
+        if (!apply_default(option, config)) {
+            return false;
         }
     }
     return true;

@@ -194,14 +194,13 @@ vln_outbox_put(vln_outbox_t *self, vln_item_t *item)
 vln_item_t *
 vln_outbox_take_all(vln_outbox_t *self)
 {
+    /* Quiet first, then look: what is put in between makes the descriptor readable again. */
+    uint64_t count;
+    ssize_t got = read(self->fd, &count, sizeof count);
+    (void)got; /* nothing to read: a putter is about to write, or nobody put anything */
     pthread_mutex_lock(&self->mutex);
     vln_item_t *first = self->list.first;
     list_init(&self->list);
-    if (self->signalled) {
-        uint64_t count;
-        ssize_t got = read(self->fd, &count, sizeof count);
-        (void)got; /* nothing to read: a putter is about to write; then it is readable again */
-    }
     self->signalled = false;
     pthread_mutex_unlock(&self->mutex);
     return first;

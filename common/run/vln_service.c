@@ -305,6 +305,40 @@ take_hints(vln_service_t *self)
     return hints;
 }
 
+/* One frame as text, cut to fit; false if nothing waits. */
+static bool
+receive_text(void *socket, char *out, size_t size)
+{
+    int len = zmq_recv(socket, out, size - 1, ZMQ_DONTWAIT);
+    if (len < 0) {
+        out[0] = '\0';
+        return false;
+    }
+    out[(size_t)len < size ? (size_t)len : size - 1] = '\0';
+    return true;
+}
+
+static bool
+has_more(void *socket)
+{
+    int more = 0;
+    size_t size = sizeof more;
+    return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0 && more;
+}
+
+/* The bit of the topic that `name`, "hint.<service>.<topic>", means; 0 if it is none of ours. */
+static uint32_t
+topic_bit(const vln_service_t *self, const char *name)
+{
+    size_t prefix = strlen("hint.") + strlen(self->config.name) + 1;
+    for (size_t topic = 0; topic < self->config.topic_count && strlen(name) > prefix; topic++) {
+        if (strcmp(name + prefix, self->config.topics[topic]) == 0) {
+            return 1u << topic;
+        }
+    }
+    return 0;
+}
+
 static int
 on_hint(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
@@ -314,27 +348,15 @@ on_hint(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     uint32_t topics = 0;
     char name[128];
     for (int i = 0; i < FRAMES_A_TURN; i++) {
-        int len = zmq_recv(self->subscriber, name, sizeof name - 1, ZMQ_DONTWAIT);
-        if (len < 0) {
+        char from[128] = "";
+        if (!receive_text(self->subscriber, name, sizeof name)) {
             break;
         }
-        name[len < (int)sizeof name ? len : (int)sizeof name - 1] = '\0';
-        char from[128] = "";
-        int more = 0;
-        size_t size = sizeof more;
-        zmq_getsockopt(self->subscriber, ZMQ_RCVMORE, &more, &size);
-        while (more) {
-            int got = zmq_recv(self->subscriber, from, sizeof from - 1, ZMQ_DONTWAIT);
-            from[got < 0 ? 0 : got < (int)sizeof from ? got : (int)sizeof from - 1] = '\0';
-            zmq_getsockopt(self->subscriber, ZMQ_RCVMORE, &more, &size);
+        while (has_more(self->subscriber)) {
+            receive_text(self->subscriber, from, sizeof from);
         }
-        size_t prefix = strlen("hint.") + strlen(self->config.name) + 1;
-        for (size_t topic = 0; topic < self->config.topic_count; topic++) {
-            bool ours = strcmp(from, self->instance) == 0;
-            if (!ours && strlen(name) > prefix &&
-                strcmp(name + prefix, self->config.topics[topic]) == 0) {
-                topics |= 1u << topic;
-            }
+        if (strcmp(from, self->instance) != 0) {
+            topics |= topic_bit(self, name);
         }
     }
     wake_topics(self, topics, false);

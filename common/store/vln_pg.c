@@ -481,6 +481,13 @@ vln_pg_sqlstate(const vln_pg_t *self)
 /* ---- results ---- */
 
 int64_t
+vln_pg_changed(PGresult *result)
+{
+    int64_t count = 0;
+    return vln_text_to_i64(PQcmdTuples(result), 0, INT64_MAX, &count) ? count : 0;
+}
+
+int64_t
 vln_pg_get_i64(const PGresult *result, int row, int column)
 {
     const unsigned char *bytes = (const unsigned char *)PQgetvalue(result, row, column);

@@ -109,6 +109,9 @@ void vln_pg_rollback(vln_pg_t *self);
 /* SQLSTATE of the last failure, "" if it had none. */
 const char *vln_pg_sqlstate(const vln_pg_t *self);
 
+/* Rows that an INSERT, UPDATE or DELETE changed. */
+int64_t vln_pg_changed(PGresult *result);
+
 /* ---- results, binary; a null reads as 0, false, "", no bytes ---- */
 
 int64_t vln_pg_get_i64(const PGresult *result, int row, int column); /* int2, int4, int8 */

@@ -228,8 +228,8 @@ orchestrator_get_job(void *worker, vln_call_t **calls, size_t count)
     }
     orchestrator_task_t *tasks = NULL;
     size_t found = 0;
-    vln_err_t err = orchestrator_store_find(self->store, asked[0]->arena, ids, ask_count, false,
-                                            &tasks, &found);
+    vln_err_t err =
+        orchestrator_store_find(self->store, asked[0]->arena, ids, ask_count, &tasks, &found);
     for (size_t i = 0; i < ask_count; i++) {
         const orchestrator_task_t *task = err == VLN_OK ? find_in(tasks, found, &ids[i]) : NULL;
         if (err != VLN_OK) {
@@ -323,18 +323,17 @@ change_job(orchestrator_worker_t *self, vln_call_t *call, const ProtobufCBinaryD
 {
     vln_id_t id;
     orchestrator_task_t *task = NULL;
-    size_t found = 0;
     *job = NULL;
     if (!orchestrator_read_id(call, "job_id", bytes, &id)) {
         return VLN_OK;
     }
-    vln_err_t err = orchestrator_store_find(self->store, call->arena, &id, 1, true, &task, &found);
-    if (err != VLN_OK) {
-        return err;
-    }
-    if (found == 0) {
+    vln_err_t err = orchestrator_store_lock(self->store, call->arena, &id, &task);
+    if (err == VLN_NOT_FOUND) {
         refuse_no_job(call, &id);
         return VLN_OK;
+    }
+    if (err != VLN_OK) {
+        return err;
     }
     if (!may_change(call, task)) {
         return VLN_OK;

@@ -499,16 +499,15 @@ complete_slowly(orchestrator_worker_t *self, vln_call_t *call, vln_events_t *eve
     vln_id_t id;
     memcpy(id.bytes, request->task_id.data, VLN_ID_BYTES);
     orchestrator_task_t *task = NULL;
-    size_t found = 0;
-    vln_err_t err = orchestrator_store_find(self->store, call->arena, &id, 1, true, &task, &found);
-    if (err != VLN_OK) {
-        return err;
-    }
-    if (found == 0) {
+    vln_err_t err = orchestrator_store_lock(self->store, call->arena, &id, &task);
+    if (err == VLN_NOT_FOUND) {
         char text[VLN_ID_TEXT];
         vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
                         "there is no task %s", vln_id_format(id.bytes, text));
         return VLN_OK;
+    }
+    if (err != VLN_OK) {
+        return err;
     }
     if (request->outcome == VALION__V1__OUTCOME__OUTCOME_DONE) {
         answer_late(call, task);

@@ -11,14 +11,14 @@
 /* clang-format off */
 const vln_method_t orchestrator_methods[] = {
     /* method         handler                     roles              flags                       body_max */
-    {"SubmitJob",    orchestrator_submit_job,    PEOPLE | SERVICES, VLN_MUTATES | VLN_BATCHES, 128 * 1024},
+    {"SubmitJob",    orchestrator_submit_job,    PEOPLE | SERVICES, VLN_MUTATES | VLN_BATCHES, 131072},
     {"GetJob",       orchestrator_get_job,       READERS,           VLN_BATCHES | VLN_PARKS,   1024},
     {"ListJobs",     orchestrator_list_jobs,     READERS,           0,                         4096},
     {"CancelJob",    orchestrator_cancel_job,    PEOPLE | SERVICES, VLN_MUTATES,               4096},
     {"RequeueJob",   orchestrator_requeue_job,   PEOPLE,            VLN_MUTATES,               1024},
     {"LeaseTasks",   orchestrator_lease_tasks,   VLN_ROLE(WORKER),  VLN_BATCHES | VLN_PARKS,   8192},
-    {"Heartbeat",    orchestrator_heartbeat,     VLN_ROLE(WORKER),  VLN_BATCHES,               128 * 1024},
-    {"CompleteTask", orchestrator_complete_task, VLN_ROLE(WORKER),  VLN_BATCHES,               64 * 1024},
+    {"Heartbeat",    orchestrator_heartbeat,     VLN_ROLE(WORKER),  VLN_BATCHES,               131072},
+    {"CompleteTask", orchestrator_complete_task, VLN_ROLE(WORKER),  VLN_BATCHES,               65536},
 };
 /* clang-format on */
 const size_t orchestrator_method_count = VLN_COUNT(orchestrator_methods);

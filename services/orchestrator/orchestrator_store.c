@@ -343,11 +343,22 @@ id_array(vln_arena_t *arena, const vln_id_t *ids, size_t count)
 
 vln_err_t
 orchestrator_store_find(orchestrator_store_t *self, vln_arena_t *arena, const vln_id_t *ids,
-                        size_t count, bool lock, orchestrator_task_t **out, size_t *found)
+                        size_t count, orchestrator_task_t **out, size_t *found)
 {
     vln_pg_args_t args = {0};
     vln_pg_array(&args, id_array(arena, ids, count));
-    return run_for_tasks(self, lock ? LOCK_TASKS : FIND_TASKS, &args, arena, out, found);
+    return run_for_tasks(self, FIND_TASKS, &args, arena, out, found);
+}
+
+vln_err_t
+orchestrator_store_lock(orchestrator_store_t *self, vln_arena_t *arena, const vln_id_t *id,
+                        orchestrator_task_t **out)
+{
+    size_t found = 0;
+    vln_pg_args_t args = {0};
+    vln_pg_array(&args, id_array(arena, id, 1));
+    vln_err_t err = run_for_tasks(self, LOCK_TASKS, &args, arena, out, &found);
+    return err == VLN_OK && found == 0 ? VLN_NOT_FOUND : err;
 }
 
 vln_err_t

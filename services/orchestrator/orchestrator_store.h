@@ -96,10 +96,14 @@ typedef struct orchestrator_task {
     int64_t now_us; /* the record's clock when it was read */
 } orchestrator_task_t;
 
-/* Those of these ids that there are, in any order; locked until the transaction ends if `lock`. */
+/* Those of these ids that there are, in any order. */
 VLN_MUST_USE vln_err_t orchestrator_store_find(orchestrator_store_t *self, vln_arena_t *arena,
-                                               const vln_id_t *ids, size_t count, bool lock,
+                                               const vln_id_t *ids, size_t count,
                                                orchestrator_task_t **out, size_t *found);
+
+/* One task, locked until the transaction ends; NOT_FOUND. */
+VLN_MUST_USE vln_err_t orchestrator_store_lock(orchestrator_store_t *self, vln_arena_t *arena,
+                                               const vln_id_t *id, orchestrator_task_t **out);
 
 typedef struct orchestrator_filter {
     const char *kind; /* NULL: any */

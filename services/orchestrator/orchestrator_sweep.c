@@ -125,7 +125,9 @@ orchestrator_run_sweep(void *context, vln_stop_t *stop)
         sweep_all(self, store, arena);
         if (vln_mono_ms() - requests_ms > REQUESTS_EVERY_MS) {
             requests_ms = vln_mono_ms();
-            err = orchestrator_store_sweep_requests(store);
+            if (orchestrator_store_sweep_requests(store) != VLN_OK) {
+                vln_debug("requests.not_swept", kv_str("detail", "tried again in a minute"));
+            }
         }
     }
     vln_arena_destroy(&arena);

@@ -160,12 +160,11 @@ static vln_err_t
 create_one_model(registry_worker_t *worker, vln_call_t *call, vln_events_t *events)
 {
     const Valion__V1__CreateModelRequest *request = (const void *)call->request;
-    const char *tags = NULL;
-    if (!registry_check_model_name(call, request->name) ||
+    const char *tags = join_tags(call, request->tags, request->n_tags);
+    if (!tags || !registry_check_model_name(call, request->name) ||
         !check_text(call, "description", request->description, DESCRIPTION_MAX) ||
         !check_text(call, "algorithm", request->algorithm, WORD_MAX) ||
-        !check_text(call, "framework", request->framework, WORD_MAX) ||
-        !(tags = join_tags(call, request->tags, request->n_tags))) {
+        !check_text(call, "framework", request->framework, WORD_MAX)) {
         return VLN_OK;
     }
     registry_model_t model = {.name = request->name,
@@ -618,10 +617,10 @@ list_heads(void *worker, vln_call_t **calls, size_t count)
 /* clang-format off */
 const vln_method_t registry_methods[] = {
     /* method           handler            roles              flags                     body_max */
-    {"CreateModel",     create_model,      WRITERS,           VLN_MUTATES | VLN_BATCHES, 64 * 1024},
+    {"CreateModel",     create_model,      WRITERS,           VLN_MUTATES | VLN_BATCHES, 65536},
     {"GetModel",        get_model,         READERS,           VLN_BATCHES,               4096},
     {"ListModels",      list_models,       READERS,           0,                         4096},
-    {"CreateVersion",   create_version,    WRITERS,           VLN_MUTATES | VLN_BATCHES, 256 * 1024},
+    {"CreateVersion",   create_version,    WRITERS,           VLN_MUTATES | VLN_BATCHES, 262144},
     {"GetVersion",      get_version,       READERS,           VLN_BATCHES,               4096},
     {"ListVersions",    list_versions,     READERS,           0,                         4096},
     {"GetChunk",        get_chunk,         READERS,           0,                         1024},

@@ -149,7 +149,7 @@ registry_store_sweep(registry_store_t *self, int64_t *swept)
 {
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, SWEEP, NULL, &result);
-    *swept = err == VLN_OK ? atoll(PQcmdTuples(result)) : 0;
+    *swept = err == VLN_OK ? vln_pg_changed(result) : 0;
     PQclear(result);
     return err;
 }

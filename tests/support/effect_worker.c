@@ -15,13 +15,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "valion/v1/orchestrator.pb-c.h"
-#include "valion/v1/registry.pb-c.h"
 #include "vln_client.h"
 #include "vln_id.h"
 #include "vln_log.h"
 #include "vln_socket.h"
 #include "vln_text.h"
+
+#include "valion/v1/orchestrator.pb-c.h"
+#include "valion/v1/registry.pb-c.h"
 
 enum { WAIT_MS = 5000, CALL_MS = 20000, PATH_ROOM = 512 };
 
@@ -125,8 +126,8 @@ complete(worker_t *self, const Valion__V1__Lease *lease, vln_err_t outcome)
     request.has_task_id = request.has_token = request.has_outcome = 1;
     request.task_id = lease->task_id;
     request.token = lease->token;
-    request.outcome = outcome == VLN_OK ? VALION__V1__OUTCOME__OUTCOME_DONE
-                                        : VALION__V1__OUTCOME__OUTCOME_FAILED;
+    request.outcome =
+        outcome == VLN_OK ? VALION__V1__OUTCOME__OUTCOME_DONE : VALION__V1__OUTCOME__OUTCOME_FAILED;
     request.error = outcome == VLN_OK ? NULL : (char *)(uintptr_t)vln_err_text(outcome);
     request.has_retryable = request.retryable = outcome != VLN_OK;
     request.has_result = 1;

@@ -22,7 +22,7 @@ typedef enum task_state {
     TASK_FAILED = 5,
     TASK_CANCELLED = 6,
     TASK_POISONED = 7,
-    TASK_STATE_COUNT,
+    TASK_STATE_COUNT = 8,
 } task_state_t;
 
 typedef enum task_event {
