@@ -511,17 +511,6 @@ m_chosen_instance(const model_t *self, int service, int id)
     return chosen;
 }
 
-static int
-m_by_id(const model_t *self, int id)
-{
-    for (int i = 0; i < M_INSTANCES && id != ROUTE_NONE; i++) {
-        if (self->instances[i].id == id) {
-            return i;
-        }
-    }
-    return ROUTE_NONE;
-}
-
 static void
 m_offer(model_t *self)
 {
