@@ -1,5 +1,6 @@
 """A real valion-bus on ports of its own, and plain ZeroMQ sockets as its clients and services."""
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -70,8 +71,9 @@ class Keys:
 class Broker:
     """The program, started and ended; may be started again on the same ports."""
 
-    def __init__(self, program, keys, *options):
+    def __init__(self, program, keys, *options, descriptors=None):
         self.program, self.keys, self.options = program, keys, options
+        self.descriptors = descriptors  # that the process may have
         port = free_ports(4)
         self.client, self.service, self.publish, self.subscribe = (
             f"tcp://127.0.0.1:{port + i}" for i in range(4))
@@ -88,11 +90,15 @@ class Broker:
             [self.program, "--client-endpoint", self.client, "--service-endpoint", self.service,
              "--publish-endpoint", self.publish, "--subscribe-endpoint", self.subscribe,
              "--keys", self.keys.folder, *self.options],
-            env=environment, pass_fds=[theirs], stderr=self.log, stdout=self.log)
+            env=environment, pass_fds=[theirs], stderr=self.log, stdout=self.log,
+            preexec_fn=self.limit if self.descriptors else None)
         os.close(theirs)
         with os.fdopen(ready, "rb") as pipe:
             if pipe.read(1) != b"\n":
                 raise AssertionError("valion-bus does not serve:\n" + self.read_log())
+
+    def limit(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def stop(self):
         """Its exit status."""

@@ -42,11 +42,13 @@ class BusTest(unittest.TestCase):
     broker_options = ["--no-instance-ms", str(NO_INSTANCE_MS),
                       "--max-waiting-per-principal", str(MAX_WAITING)]
     honest_attempts = 1
+    descriptors = None
 
     @classmethod
     def setUpClass(cls):
         cls.keys = Keys(options.valion)
-        cls.broker = Broker(options.bus, cls.keys, *cls.broker_options)
+        cls.broker = Broker(options.bus, cls.keys, *cls.broker_options,
+                            descriptors=cls.descriptors)
         cls.echo = Echo(cls.broker)
         cls.honest = Honest(cls.broker, cls.honest_attempts)
         wait_until(lambda: cls.honest.served > 0, "the honest client is served")
@@ -523,6 +525,30 @@ class Restart(BusTest):
             return observer.status().epoch
         finally:
             observer.close()
+
+
+class Connections(BusTest):
+    descriptors = 256
+
+    def test_more_connections_than_there_may_be(self):
+        """No new ones for a while; those that are there go on."""
+        self.expect(self.client.call("registry"), "OK", None)
+        crowd = []
+        self.addCleanup(lambda: [each.close() for each in crowd])
+        for _ in range(self.descriptors):
+            crowd.append(socket.socket())
+            crowd[-1].setblocking(False)
+            crowd[-1].connect_ex(("127.0.0.1", self.broker.port))
+        wait_until(lambda: "guard.connections_paused" in self.broker.read_log(), "it pauses")
+        self.expect(self.client.call("registry"), "OK", None)
+        for each in crowd:
+            each.close()
+        wait_until(lambda: "guard.connections_resumed" in self.broker.read_log(), "it resumes")
+        late = Client(self.broker, self.keys.pair("admin"))
+        self.addCleanup(late.close)
+        self.expect(late.call("registry"), "OK", None)
+        self.assertGreaterEqual(late.number("connection_pauses"), 1)
+
 
 
 class Memory(BusTest):
