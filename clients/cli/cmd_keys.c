@@ -143,7 +143,9 @@ cmd_keys_new(cli_t *cli)
         code = err == VLN_OK ? CLI_OK : fail_keys(cli, err, name);
         if (err == VLN_OK) {
             show(cli, principal, 1, NULL);
-            fprintf(stderr, "its secret is %s/secret/%s.key_secret\n", cli->keys, name);
+            fprintf(stderr,
+                    "its secret is %s/secret/%s.key_secret; brokers know it within a second\n",
+                    cli->keys, name);
         }
     }
     free(principal);
