@@ -2,7 +2,7 @@
 .PHONY: help build test check lint format asan tsan fuzz up down status soak clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z ]+:.*## ' Makefile | sed -E 's/^([a-z ]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 build:           ## GCC with ASan and UBSan, in build/dev
 	scripts/box scripts/build dev

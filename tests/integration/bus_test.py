@@ -550,7 +550,6 @@ class Connections(BusTest):
         self.assertGreaterEqual(late.number("connection_pauses"), 1)
 
 
-
 class Memory(BusTest):
     LIMIT_MIB = 256
     SENT_MIB = 320
