@@ -129,11 +129,15 @@ static vln_err_t
 set_session(vln_pg_t *self)
 {
     int timeout = self->config.statement_timeout_ms;
-    char sql[512];
+    char sql[768];
+    /* A statement is prepared while its tables are empty and runs for months after they have
+     * grown: the plan must be by index from the start, whatever an empty table suggests. */
     snprintf(sql, sizeof sql,
              "SET search_path = %s; SET statement_timeout = %d; SET lock_timeout = %d;"
              " SET idle_in_transaction_session_timeout = 10000; SET synchronous_commit = on;"
-             " SET client_min_messages = warning; SET jit = off",
+             " SET client_min_messages = warning; SET jit = off; SET enable_seqscan = off;"
+             " SET enable_hashjoin = off; SET enable_mergejoin = off;"
+             " SET plan_cache_mode = force_generic_plan",
              self->config.search_path ? self->config.search_path : "public",
              timeout ? timeout : DEFAULT_STATEMENT_TIMEOUT_MS,
              timeout ? timeout : DEFAULT_STATEMENT_TIMEOUT_MS);
