@@ -11,6 +11,7 @@
 
 #include "vln_address.h"
 #include "vln_dispatch.h"
+#include "vln_fan.h"
 #include "vln_id.h"
 #include "vln_keys.h"
 #include "vln_link.h"
@@ -58,8 +59,8 @@ struct vln_service {
     int signal_fd;
     vln_addresses_t addresses;
     vln_link_t links[VLN_ADDRESSES_MAX];
-    void *publisher;  /* PUB: hints to the other instances */
-    void *subscriber; /* SUB: their hints */
+    vln_publisher_t *publisher; /* hints to the other instances */
+    vln_fan_t *subscriber;      /* their hints */
     vln_arena_t *scratch;
 
     vln_queue_t *queue;
@@ -273,10 +274,9 @@ wake_topics(vln_service_t *self, uint32_t topics, bool tell_others)
         queue_list(self, vln_park_wake(self->park, topic));
         if (tell_others) {
             char name[128];
-            int len = snprintf(name, sizeof name, "hint.%s.%s", self->config.name,
-                               self->config.topics[topic]);
-            zmq_send(self->publisher, name, (size_t)len, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-            zmq_send(self->publisher, self->instance, strlen(self->instance), ZMQ_DONTWAIT);
+            snprintf(name, sizeof name, "hint.%s.%s", self->config.name,
+                     self->config.topics[topic]);
+            vln_publisher_send(self->publisher, name, self->instance, strlen(self->instance));
         }
     }
 }
@@ -345,15 +345,16 @@ on_hint(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     (void)loop;
     (void)item;
     vln_service_t *self = arg;
+    void *socket = vln_fan_socket(self->subscriber);
     uint32_t topics = 0;
     char name[128];
     for (int i = 0; i < FRAMES_A_TURN; i++) {
         char from[128] = "";
-        if (!receive_text(self->subscriber, name, sizeof name)) {
+        if (!receive_text(socket, name, sizeof name)) {
             break;
         }
-        while (has_more(self->subscriber)) {
-            receive_text(self->subscriber, from, sizeof from);
+        while (has_more(socket)) {
+            receive_text(socket, from, sizeof from);
         }
         if (strcmp(from, self->instance) != 0) {
             topics |= topic_bit(self, name);
@@ -587,24 +588,6 @@ close_link(vln_service_t *self, size_t at)
     vln_link_close(&self->links[at]);
 }
 
-static void
-connect_events(vln_service_t *self, const char *client_endpoint, bool connect)
-{
-    char endpoint[VLN_ADDRESS_TEXT];
-    vln_link_endpoint(client_endpoint, 2, endpoint);
-    if (connect) {
-        zmq_connect(self->publisher, endpoint);
-    } else {
-        zmq_disconnect(self->publisher, endpoint);
-    }
-    vln_link_endpoint(client_endpoint, 3, endpoint);
-    if (connect) {
-        zmq_connect(self->subscriber, endpoint);
-    } else {
-        zmq_disconnect(self->subscriber, endpoint);
-    }
-}
-
 static bool
 has_endpoint(const vln_addresses_t *addresses, const char *endpoint)
 {
@@ -628,7 +611,6 @@ resolve(vln_service_t *self)
     for (size_t i = 0; i < self->addresses.count; i++) {
         if (self->links[i].socket && !has_endpoint(&now, self->addresses.endpoint[i])) {
             vln_info("bus.left", kv_str("endpoint", self->addresses.endpoint[i]));
-            connect_events(self, self->addresses.endpoint[i], false);
             close_link(self, i);
             self->addresses.endpoint[i][0] = '\0';
         }
@@ -647,8 +629,18 @@ resolve(vln_service_t *self)
         vln_text_copy(self->addresses.endpoint[at], VLN_ADDRESS_TEXT, now.endpoint[i]);
         self->addresses.count = at == self->addresses.count ? at + 1 : self->addresses.count;
         open_link(self, at, now.endpoint[i]);
-        connect_events(self, now.endpoint[i], true);
         vln_info("bus.joined", kv_str("endpoint", now.endpoint[i]));
+    }
+}
+
+static void
+refresh_hints(vln_service_t *self)
+{
+    zmq_pollitem_t before = {.socket = vln_fan_socket(self->subscriber), .events = ZMQ_POLLIN};
+    vln_publisher_refresh(self->publisher);
+    if (vln_fan_refresh(self->subscriber)) {
+        zloop_poller_end(self->loop, &before);
+        watch(self, vln_fan_socket(self->subscriber), 0, on_hint);
     }
 }
 
@@ -660,6 +652,7 @@ on_resolve(zloop_t *loop, int timer, void *arg)
     vln_service_t *self = arg;
     if (!self->draining) {
         resolve(self);
+        refresh_hints(self);
     }
     return 0;
 }
@@ -774,15 +767,13 @@ load_keys(vln_service_t *self)
 }
 
 static void
-make_sockets(vln_service_t *self)
+open_hints(vln_service_t *self)
 {
-    self->publisher = vln_socket_new(ZMQ_PUB);
-    vln_socket_secure_client(self->publisher, &self->keys, self->bus_key);
-    self->subscriber = vln_socket_new(ZMQ_SUB);
-    vln_socket_secure_client(self->subscriber, &self->keys, self->bus_key);
+    const char *bus = self->config.options->bus;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "hint.%s.", self->config.name);
-    zmq_setsockopt(self->subscriber, ZMQ_SUBSCRIBE, prefix, strlen(prefix));
+    self->publisher = vln_publisher_new(bus, &self->keys, self->bus_key);
+    self->subscriber = vln_fan_new(VLN_FAN_SUBSCRIBE, bus, &self->keys, self->bus_key, prefix);
 }
 
 static void
@@ -792,7 +783,7 @@ make_loop(vln_service_t *self)
     zloop_set_nonstop(self->loop, true); /* signals come through their descriptor */
     watch(self, NULL, self->signal_fd, on_signal);
     watch(self, NULL, vln_outbox_fd(self->outbox), on_answers);
-    watch(self, self->subscriber, 0, on_hint);
+    watch(self, vln_fan_socket(self->subscriber), 0, on_hint);
     zloop_timer(self->loop, TICK_MS, 0, on_tick, self);
     zloop_timer(self->loop, VLN_HEARTBEAT_MS, 0, on_heartbeat, self);
     zloop_timer(self->loop, RESOLVE_MS, 0, on_resolve, self);
@@ -844,7 +835,7 @@ vln_service_open(vln_service_t **out, const vln_service_config_t *config)
     self->stop = vln_stop_new();
     self->outbox = vln_outbox_new();
     self->park = vln_park_new(config->topic_count);
-    make_sockets(self);
+    open_hints(self);
     make_loop(self);
     *out = self;
     return VLN_OK;
@@ -935,8 +926,8 @@ close_sockets(vln_service_t *self)
     for (size_t i = 0; i < self->addresses.count; i++) {
         vln_link_close(&self->links[i]);
     }
-    vln_socket_close(&self->publisher);
-    vln_socket_close(&self->subscriber);
+    vln_publisher_destroy(&self->publisher);
+    vln_fan_destroy(&self->subscriber);
 }
 
 void

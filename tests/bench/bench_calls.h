@@ -32,7 +32,6 @@ typedef struct bench_keys {
 void bench_echo_server(const char *endpoint, const bench_keys_t *keys);
 void bench_plain_broker(const char *clients, const char *workers, const bench_keys_t *keys);
 void bench_plain_worker(const char *endpoint, const bench_keys_t *keys);
-void bench_bus_worker(const char *endpoint, const bench_keys_t *keys);
 
 typedef struct bench_result {
     double calls_per_s;

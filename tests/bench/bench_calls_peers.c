@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "vln_err.h"
+#include "vln_id.h"
 #include "vln_time.h"
 
 #include "bench_calls.h"
@@ -14,9 +15,9 @@
 enum {
     FRAMES = 4,
     ROUTING_ID = 5,
-    ENVELOPE = 36,    /* as long as the bus' own for the caller "admin" */
-    REPLY_STAMP = 20, /* kind, epoch and call of an envelope: its first three fields */
-    HEARTBEAT_MS = 500,
+    ENVELOPE = 36,   /* as long as the bus' own for the caller "admin" */
+    ID_NUMBER = 14,  /* in the header: the last bytes of the request id, its first field */
+    BODY_NUMBER = 4, /* in the body: behind tag and length of its one field */
     LATENCIES = 1 << 20,
 };
 
@@ -200,23 +201,15 @@ bench_plain_broker(const char *clients, const char *workers, const bench_keys_t 
 
 /* A call comes as envelope, header, body; the reply is envelope, header, body. */
 static void
-answer(void *socket, const uint8_t *header, size_t header_size, bool keep_envelope)
+answer(void *socket, const uint8_t *header, size_t header_size)
 {
     frames_t in;
     while (receive(socket, &in)) {
-        uint8_t stamp[REPLY_STAMP];
         if (in.count < 3) {
             zmq_msg_close(&in.frame[0]);
             continue;
         }
-        if (keep_envelope) {
-            send_frame(socket, &in.frame[0], true);
-        } else {
-            memcpy(stamp, zmq_msg_data(&in.frame[0]), sizeof stamp);
-            stamp[1] = VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_REPLY;
-            zmq_send(socket, stamp, sizeof stamp, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-            zmq_msg_close(&in.frame[0]);
-        }
+        send_frame(socket, &in.frame[0], true);
         zmq_msg_close(&in.frame[1]);
         zmq_send(socket, header, header_size, ZMQ_DONTWAIT | ZMQ_SNDMORE);
         send_frame(socket, &in.frame[2], false);
@@ -233,49 +226,7 @@ bench_plain_worker(const char *endpoint, const bench_keys_t *keys)
     zmq_send(socket, "hello", 5, 0);
     for (;;) {
         wait_for(socket, -1);
-        answer(socket, header, header_size, true);
-    }
-}
-
-/* ---- (c) an instance of a service that does nothing ---- */
-
-static void
-say(void *socket, Valion__V1__EnvelopeKind kind, const ProtobufCMessage *body)
-{
-    uint8_t bytes[256];
-    Valion__V1__Envelope envelope = VALION__V1__ENVELOPE__INIT;
-    envelope.has_kind = 1;
-    envelope.kind = kind;
-    zmq_send(socket, bytes, valion__v1__envelope__pack(&envelope, bytes), body ? ZMQ_SNDMORE : 0);
-    if (body) {
-        zmq_send(socket, bytes, protobuf_c_message_pack(body, bytes), 0);
-    }
-}
-
-void
-bench_bus_worker(const char *endpoint, const bench_keys_t *keys)
-{
-    void *socket = make_socket(zmq_ctx_new(), ZMQ_DEALER, &keys->worker, keys->server.public_key);
-    uint8_t header[BENCH_HEADER];
-    size_t header_size = pack_reply_header(header);
-    char name[] = "registry";
-    char *names[] = {name};
-    Valion__V1__Ready ready = VALION__V1__READY__INIT;
-    ready.n_services = 1;
-    ready.services = names;
-    ready.has_credit = 1;
-    ready.credit = BENCH_CREDIT;
-    zmq_connect(socket, endpoint);
-    say(socket, VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_READY, &ready.base);
-    int64_t beat_ms = 0;
-    for (;;) {
-        int64_t now_ms = vln_mono_ms();
-        if (now_ms - beat_ms >= HEARTBEAT_MS) {
-            beat_ms = now_ms;
-            say(socket, VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_HEARTBEAT, NULL);
-        }
-        wait_for(socket, HEARTBEAT_MS);
-        answer(socket, header, header_size, false);
+        answer(socket, header, header_size);
     }
 }
 
@@ -295,22 +246,46 @@ typedef struct caller {
 static void
 send_call(caller_t *self)
 {
+    uint8_t header[BENCH_HEADER];
     uint8_t body[BENCH_BODY];
+    memcpy(header, self->call->header, self->call->header_size);
     memcpy(body, self->call->body, sizeof body);
-    memcpy(body, &self->next, sizeof self->next);
+    memcpy(header + ID_NUMBER, &self->next, sizeof self->next);
+    memcpy(body + BODY_NUMBER, &self->next, sizeof self->next);
     self->sent_us[self->next % LATENCIES] = vln_mono_us();
     self->next++;
-    zmq_send(self->socket, self->call->header, self->call->header_size, ZMQ_SNDMORE);
+    zmq_send(self->socket, header, self->call->header_size, ZMQ_SNDMORE);
     zmq_send(self->socket, body, sizeof body, 0);
 }
 
-/* A reply is a header of status OK, whose last bytes say so, and the body that was sent. */
+/* Which call this answers: an echo has the body that was sent, a service the request id. */
+static bool
+read_number(frames_t *in, uint32_t *number)
+{
+    if (in->count != 2) {
+        return false;
+    }
+    const uint8_t *bytes = zmq_msg_data(&in->frame[0]);
+    if (zmq_msg_size(&in->frame[1]) == BENCH_BODY) {
+        memcpy(number, (const uint8_t *)zmq_msg_data(&in->frame[1]) + BODY_NUMBER, sizeof *number);
+        return true;
+    }
+    Valion__V1__Header *header =
+        valion__v1__header__unpack(NULL, zmq_msg_size(&in->frame[0]), bytes);
+    bool good = header && header->status == VALION__V1__STATUS__STATUS_OK &&
+                header->request_id.len == VLN_ID_BYTES;
+    if (good) {
+        memcpy(number, header->request_id.data + ID_NUMBER - 2, sizeof *number);
+    }
+    valion__v1__header__free_unpacked(header, NULL);
+    return good;
+}
+
 static void
 take_reply(caller_t *self, frames_t *in)
 {
     uint32_t number = 0;
-    if (in->count == 2 && zmq_msg_size(&in->frame[1]) == BENCH_BODY) {
-        memcpy(&number, zmq_msg_data(&in->frame[1]), sizeof number);
+    if (read_number(in, &number)) {
         double us = (double)(vln_mono_us() - self->sent_us[number % LATENCIES]);
         self->latency_us[self->latency_count++ % LATENCIES] = (float)us;
         self->answered++;
