@@ -4,7 +4,8 @@
  * For each task it makes two effects and completes it. One effect is inside: a version of the model
  * that the spec names, by a call that carries the lease's ticket and an id derived from the task.
  * One is outside: a file in the effects folder, a resource that guards itself by the fencing token,
- * as a real one must. Tasks of kind test.noop are completed at once.
+ * as a real one must. Tasks of kind test.noop are completed at once; those of kind test.slow last
+ * as many milliseconds as their spec says, unless they are told to stop.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,11 +23,12 @@
 #include "vln_stop.h"
 #include "vln_tasks.h"
 #include "vln_text.h"
+#include "vln_time.h"
 
 #include "valion/v1/orchestrator.pb-c.h"
 #include "valion/v1/registry.pb-c.h"
 
-enum { CALL_MS = 20000, GRACE_MS = 5000, PATH_ROOM = 512, THREADS = 2 };
+enum { CALL_MS = 20000, GRACE_MS = 4000, PATH_ROOM = 512, THREADS = 2 };
 
 /* What every worker thread needs. */
 typedef struct setting {
@@ -117,9 +119,33 @@ make_inside_effect(worker_t *self, const vln_task_t *task)
 }
 
 static void
+run_slowly(vln_task_t *task)
+{
+    char text[16];
+    int64_t length_ms = 0;
+    snprintf(text, sizeof text, "%.*s", (int)task->spec_size, (const char *)task->spec);
+    if (!vln_text_to_i64(text, 0, 600000, &length_ms)) {
+        vln_task_fail(task, false, "the spec is not a number of milliseconds");
+        return;
+    }
+    for (int64_t start_ms = vln_mono_ms(); vln_mono_ms() < start_ms + length_ms;) {
+        if (vln_task_is_stopped(task)) {
+            return;
+        }
+        vln_task_progress(task, (double)(vln_mono_ms() - start_ms) / (double)length_ms);
+        vln_sleep_ms(20);
+    }
+    vln_task_done(task, NULL, 0);
+}
+
+static void
 run(void *worker, vln_task_t *task)
 {
     worker_t *self = worker;
+    if (strcmp(task->kind, "test.slow") == 0) {
+        run_slowly(task);
+        return;
+    }
     vln_err_t err = VLN_OK;
     if (strcmp(task->kind, "test.effect") == 0) {
         err = make_inside_effect(self, task);
@@ -166,7 +192,7 @@ wait_for_signal(int signals)
 int
 main(int argc, char **argv)
 {
-    static const char *const kinds[] = {"test.effect", "test.noop"};
+    static const char *const kinds[] = {"test.effect", "test.noop", "test.slow"};
     if (argc < 4) {
         fprintf(stderr, "usage: effect_worker BUS KEYS SLOTS [EFFECTS]\n");
         return 2;

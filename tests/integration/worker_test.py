@@ -1,0 +1,138 @@
+"""A worker's life: what it holds is kept, cancelled, or handed back. Real suite, real processes."""
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+parser = argparse.ArgumentParser()
+for word in ("root", "bin", "python", "var"):
+    parser.add_argument("--" + word, required=True)
+args, rest = parser.parse_known_args()
+sys.path[:0] = [args.python, os.path.dirname(os.path.abspath(__file__))]
+
+from suite_support import Suite  # noqa: E402
+from valion.v1 import orchestrator_pb2 as orchestrator  # noqa: E402
+
+LEASE_S = 15
+WAIT_S = 40
+suite = Suite(args.root, args.bin, os.path.join(args.var, "suite"), 23401)
+
+
+def submit(caller, length_ms):
+    request = orchestrator.SubmitJobRequest(kind="test.slow", spec=str(length_ms).encode())
+    return caller.call("orchestrator", "SubmitJob", request).read(
+        orchestrator.SubmitJobReply).job_id
+
+
+def get(caller, job_id):
+    return caller.call("orchestrator", "GetJob", orchestrator.GetJobRequest(job_id=job_id)).read(
+        orchestrator.GetJobReply).job
+
+
+def wait_for(caller, job_id, *states):
+    """The job in one of these states; waits at the orchestrator, not by asking again and again."""
+    until = time.monotonic() + WAIT_S
+    job = get(caller, job_id)
+    while job.state not in states:
+        assert time.monotonic() < until and job.state < orchestrator.TASK_STATE_DONE, \
+            orchestrator.TaskState.Name(job.state)
+        request = orchestrator.GetJobRequest(job_id=job_id, wait_while=job.state)
+        job = caller.call("orchestrator", "GetJob", request, remaining_ms=10000).read(
+            orchestrator.GetJobReply).job
+    return job
+
+
+def row(job_id):
+    names = "token", "attempts", "run_outs", "state", "worker_instance"
+    found = suite.sql("SELECT %s FROM pipeline.task WHERE id = '\\x%s'"
+                      % (", ".join(names), job_id.hex()))
+    return dict(zip(names, found[0]))
+
+
+class Worker:
+    """The test worker: two threads, as many slots as said."""
+
+    def __init__(self, slots):
+        self.process = subprocess.Popen([os.path.join(args.bin, "effect_worker"), suite.bus,
+                                         suite.keys, str(slots)], stderr=subprocess.DEVNULL)
+
+    def leave(self):
+        """SIGTERM; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=WAIT_S)
+
+
+class TaskStates(unittest.TestCase):
+    def setUp(self):
+        self.caller = suite.caller()
+        self.addCleanup(self.caller.close)
+        self.workers = []
+        # Killed, their waiting calls would take the next test's task with them, for a lease.
+        self.addCleanup(lambda: [worker.leave() for worker in self.workers])
+
+    def start(self, slots):
+        self.workers.append(Worker(slots))
+        return self.workers[-1]
+
+    def test_a_running_task_is_told_that_it_is_cancelled(self):
+        self.start(2)
+        job_id = submit(self.caller, 300000)
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
+        request = orchestrator.CancelJobRequest(job_id=job_id, reason="no longer wanted")
+        self.assertEqual(self.caller.call("orchestrator", "CancelJob", request).status, "OK")
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_CANCELLED)
+        self.assertEqual(row(job_id)["token"], "1")
+
+    def test_a_task_outlives_its_lease_while_its_worker_lives(self):
+        self.start(2)
+        job_id = submit(self.caller, (LEASE_S + 4) * 1000)
+        job = wait_for(self.caller, job_id, orchestrator.TASK_STATE_DONE)
+        self.assertGreater(job.finished_us - job.started_us, LEASE_S * 1000000)
+        self.assertEqual(row(job_id)["token"], "1")
+        self.assertEqual(row(job_id)["run_outs"], "0")
+
+    def test_a_worker_that_leaves_hands_back_what_runs_and_what_waits(self):
+        worker = self.start(8)
+        jobs = [submit(self.caller, 300000) for _ in range(6)]
+        for job_id in jobs:  # all leased, two of them run
+            wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
+        self.assertEqual(worker.leave(), 0)
+        for job_id in jobs:
+            self.assertEqual(row(job_id)["state"], str(orchestrator.TASK_STATE_READY))
+            self.assertEqual(row(job_id)["run_outs"], "0")
+            self.assertEqual(row(job_id)["attempts"], "0")
+        for job_id in jobs:
+            request = orchestrator.CancelJobRequest(job_id=job_id)
+            self.assertEqual(self.caller.call("orchestrator", "CancelJob", request).status, "OK")
+
+    def test_a_worker_ends_what_is_short_before_it_leaves(self):
+        worker = self.start(2)
+        job_id = submit(self.caller, 2500)
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
+        self.assertEqual(worker.leave(), 0)
+        self.assertEqual(row(job_id)["state"], str(orchestrator.TASK_STATE_DONE))
+
+    def test_what_a_killed_worker_held_goes_to_the_next(self):
+        worker = self.start(2)
+        job_id = submit(self.caller, 1000)
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
+        worker.process.kill()
+        worker.process.wait()
+        self.start(2)
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_DONE)
+        self.assertEqual(row(job_id)["token"], "2")
+        self.assertEqual(row(job_id)["run_outs"], "1")
+
+
+if __name__ == "__main__":
+    suite.remove()
+    suite.up()
+    try:
+        done = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2)
+    finally:
+        suite.remove()
+    sys.exit(0 if done.result.wasSuccessful() else 1)
