@@ -85,6 +85,32 @@ check_ticket(vln_dispatch_t *self, vln_call_t *call)
     return true;
 }
 
+/* A call for a task may do what its submitter may: what the worker itself may is to work. */
+static uint32_t
+roles_of(const vln_call_t *call)
+{
+    uint32_t roles = call->roles;
+    for (size_t i = 0; call->ticket && i < call->ticket->n_submitter_roles; i++) {
+        unsigned role = (unsigned)call->ticket->submitter_roles[i];
+        roles |= role < 32 ? 1u << role : 0;
+    }
+    return roles;
+}
+
+static bool
+check_roles(const lane_t *lane, vln_call_t *call)
+{
+    if (roles_of(call) & lane->method.roles) {
+        return true;
+    }
+    vln_call_refuse(call, VLN_PERMISSION_DENIED, VALION__V1__REASON__REASON_FORBIDDEN,
+                    "'%s' may not call %s: its certificate has none of the roles for it%s; an "
+                    "administrator gives roles with 'valion keys'",
+                    call->principal, lane->method.name,
+                    call->ticket ? ", nor has who submitted the task" : "");
+    return false;
+}
+
 static bool
 check_body(const lane_t *lane, vln_call_t *call)
 {
@@ -99,7 +125,9 @@ check_body(const lane_t *lane, vln_call_t *call)
     ProtobufCMessage *message = NULL;
     if (vln_pb_unpack(lane->input, call->body, call->body_size, call->kept, &message, &scan) !=
         VLN_OK) {
-        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_MALFORMED,
+        vln_call_refuse(call, VLN_INVALID_ARGUMENT,
+                        scan.too_large ? VALION__V1__REASON__REASON_TOO_LARGE
+                                       : VALION__V1__REASON__REASON_MALFORMED,
                         "the body is not a %s: %s%s%s", lane->input->short_name, scan.why,
                         scan.field ? " at field " : "", scan.field ? scan.field : "");
         return false;
@@ -119,20 +147,13 @@ prepare(vln_dispatch_t *self, const lane_t *lane, vln_call_t *call)
         return true;
     }
     call->started_us = vln_mono_us();
-    if (!(call->roles & lane->method.roles)) {
-        vln_call_refuse(call, VLN_PERMISSION_DENIED, VALION__V1__REASON__REASON_FORBIDDEN,
-                        "'%s' may not call %s: its certificate has none of the roles for it; an "
-                        "administrator gives roles with 'valion keys'",
-                        call->principal, lane->method.name);
-        return false;
-    }
     if (call->started_us / 1000 >= call->deadline_ms) {
         vln_call_refuse(call, VLN_DEADLINE_EXCEEDED, VALION__V1__REASON__REASON_EXPIRED,
                         "the time that the caller gave was over before the work began; nothing "
                         "was done");
         return false;
     }
-    return check_body(lane, call) && check_ticket(self, call);
+    return check_ticket(self, call) && check_roles(lane, call) && check_body(lane, call);
 }
 
 /* ---- answers ---- */

@@ -7,6 +7,7 @@
 #include "vln_err.h"
 #include "vln_id.h"
 #include "vln_log.h"
+#include "vln_monitor.h"
 #include "vln_socket.h"
 #include "vln_text.h"
 #include "vln_time.h"
@@ -34,6 +35,7 @@ vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t
     vln_text_copy(self->endpoint, sizeof self->endpoint, client_endpoint);
     self->socket = vln_socket_new(ZMQ_DEALER);
     vln_socket_secure_client(self->socket, keys, bus_key);
+    self->monitor = vln_monitor_new(self->socket);
     vln_link_endpoint(client_endpoint, 1, endpoint);
     if (zmq_connect(self->socket, endpoint) != 0) {
         vln_error("link.bad_address", kv_str("endpoint", endpoint),
@@ -44,7 +46,21 @@ vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t
 void
 vln_link_close(vln_link_t *self)
 {
+    vln_monitor_close(&self->monitor, self->socket);
     vln_socket_close(&self->socket);
+}
+
+void
+vln_link_check(vln_link_t *self)
+{
+    vln_monitor_event_t event =
+        self->monitor ? vln_monitor_next(self->monitor) : VLN_MONITOR_NOTHING;
+    for (; event != VLN_MONITOR_NOTHING; event = vln_monitor_next(self->monitor)) {
+        if (self->connected && event != VLN_MONITOR_CONNECTED) {
+            self->serial = vln_random_u64();
+        }
+        self->connected = event == VLN_MONITOR_CONNECTED;
+    }
 }
 
 static bool

@@ -23,8 +23,10 @@ enum { VLN_HEARTBEAT_MS = 1000, VLN_LIVENESS_MS = 4000 };
 typedef struct vln_link {
     char endpoint[VLN_ADDRESS_TEXT]; /* of the broker's client port, as configured */
     void *socket;                    /* DEALER to its service port */
-    uint64_t serial;                 /* of this socket: a reply never goes to a later one */
-    uint64_t epoch;                  /* of the broker, from its last frame */
+    void *monitor;
+    bool connected;
+    uint64_t serial; /* of this socket and broker: a reply never goes to a later one */
+    uint64_t epoch;  /* of the broker, from its last frame */
     int64_t heard_ms;
 } vln_link_t;
 
@@ -34,6 +36,10 @@ void vln_link_endpoint(const char *client_endpoint, int offset, char out[VLN_ADD
 void vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t *keys,
                    const char *bus_key);
 void vln_link_close(vln_link_t *self);
+
+/* Looks at what happened to the connection: after it broke the link has another serial, because the
+ * broker has forgotten every call that it carried. */
+void vln_link_check(vln_link_t *self);
 
 /* An envelope and at most one body frame; false if the broker's queue is full or gone. */
 bool vln_link_send(vln_link_t *self, const Valion__V1__Envelope *envelope, const uint8_t *body,

@@ -252,12 +252,23 @@ queue_call(vln_service_t *self, vln_call_t *call)
     vln_queue_put(self->queue, (size_t)lane, &call->item);
 }
 
+/* Calls that waited. One whose broker is gone is dropped: its caller has asked again elsewhere, and
+ * what is done for this one, such as a lease, would be done for nobody. */
 static void
 queue_list(vln_service_t *self, vln_item_t *list)
 {
+    for (size_t i = 0; i < self->addresses.count && list; i++) {
+        vln_link_check(&self->links[i]);
+    }
     while (list) {
         vln_item_t *next = list->next;
-        queue_call(self, (vln_call_t *)list);
+        vln_call_t *call = (vln_call_t *)list;
+        if (self->links[call->link].serial == call->link_serial) {
+            queue_call(self, call);
+        } else {
+            vln_metrics_add(self->metrics, self->dropped_counter, 1);
+            call_end(self, call);
+        }
         list = next;
     }
 }
@@ -532,8 +543,9 @@ take_frames(vln_service_t *self, vln_link_t *link, vln_frames_t *frames)
         return;
     }
     const Valion__V1__Envelope *envelope = (const Valion__V1__Envelope *)message;
-    if (envelope->has_epoch) {
+    if (envelope->has_epoch && envelope->epoch != link->epoch) {
         link->epoch = envelope->epoch;
+        link->serial = vln_random_u64();
     }
     if (envelope->kind == VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_REQUEST && frames->count >= 3) {
         take_request(self, link, envelope, frames);

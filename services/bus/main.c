@@ -19,7 +19,7 @@ static const vln_opt_t options[] = {
                      "where services publish events: the client port + 2"),
     VLN_OPT_ROW_TEXT(broker_config_t, subscribe_endpoint, "subscribe-endpoint", "tcp://127.0.0.1:7004",
                      "where services subscribe to events: the client port + 3"),
-    VLN_OPT_ROW_TEXT(broker_config_t, keys, "keys", "keys",
+    VLN_OPT_ROW_TEXT(broker_config_t, keys, "keys", "var/keys",
                      "folder of certificates; secret/bus.key_secret and public/ are read"),
     VLN_OPT_ROW_INT(broker_config_t, max_calls, "max-calls", "65536", 1, 1 << 20,
                     "calls known at once, of everybody"),

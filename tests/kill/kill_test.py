@@ -14,6 +14,7 @@ parser.add_argument("--rate", type=float, default=40, help="jobs a second")
 parser.add_argument("--workers", type=int, default=3)
 parser.add_argument("--gap", type=float, help="seconds from kill to kill; default: 0.5 to 2.5 by "
                     "chance. Above 17 each kill's recovery is measured by itself, and judged")
+parser.add_argument("--only", help="kill nothing but these, comma-separated: bus0,worker …")
 parser.add_argument("--seed", type=int, default=1)
 args = parser.parse_args()
 sys.path.insert(0, args.python)
@@ -195,6 +196,7 @@ def main():
 
     names = ["bus0", "bus1", "registry0", "registry1", "orchestrator0", "orchestrator1", "postgres",
              "redis", "worker"]
+    names = args.only.split(",") if args.only else names
     kills = dict.fromkeys(names, 0)
     killed = []  # (wall clock, name): PostgreSQL on this machine has the same clock
     end = time.monotonic() + args.seconds
