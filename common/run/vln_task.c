@@ -12,7 +12,7 @@ end_as(vln_task_t *self, Valion__V1__Outcome outcome)
     self->end.outcome = outcome;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 end_with_error(vln_task_t *self, Valion__V1__Outcome outcome, const char *format, va_list args)
 {
     char *error = vln_arena_alloc(self->arena, ERROR_MAX);

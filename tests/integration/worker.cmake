@@ -4,5 +4,5 @@ if(PYTHON3)
         COMMAND ${PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/worker_test.py
             --root ${PROJECT_SOURCE_DIR} --bin ${CMAKE_BINARY_DIR}/bin
             --python ${CMAKE_BINARY_DIR}/python --var ${CMAKE_BINARY_DIR}/worker)
-    set_tests_properties(worker_test PROPERTIES LABELS integration TIMEOUT 300 RUN_SERIAL TRUE)
+    set_tests_properties(worker_test PROPERTIES LABELS "integration;threads" TIMEOUT 300 RUN_SERIAL TRUE)
 endif()

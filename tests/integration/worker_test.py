@@ -10,6 +10,7 @@ import unittest
 parser = argparse.ArgumentParser()
 for word in ("root", "bin", "python", "var"):
     parser.add_argument("--" + word, required=True)
+parser.add_argument("--worker", help="program of the worker; default: BIN/effect_worker")
 args, rest = parser.parse_known_args()
 sys.path[:0] = [args.python, os.path.dirname(os.path.abspath(__file__))]
 
@@ -56,8 +57,10 @@ class Worker:
     """The test worker: two threads, as many slots as said."""
 
     def __init__(self, slots):
-        self.process = subprocess.Popen([os.path.join(args.bin, "effect_worker"), suite.bus,
-                                         suite.keys, str(slots)], stderr=subprocess.DEVNULL)
+        program = args.worker or os.path.join(args.bin, "effect_worker")
+        log = open(os.path.join(args.var, "worker.log"), "ab")
+        self.process = subprocess.Popen([program, suite.bus, suite.keys, str(slots)], stderr=log)
+        log.close()
 
     def leave(self):
         """SIGTERM; its exit status."""
@@ -128,11 +131,26 @@ class TaskStates(unittest.TestCase):
         self.assertEqual(row(job_id)["run_outs"], "1")
 
 
+def races():
+    """What the thread sanitizer, where the programs have it, wrote into any log."""
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(args.var)
+             for name in names if name.endswith(".log") or name == "current"]
+    found = []
+    for file in files:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            found += [file + ": " + line for line in lines if "ThreadSanitizer: " in line]
+    return found
+
+
 if __name__ == "__main__":
+    os.makedirs(args.var, exist_ok=True)
     suite.remove()
     suite.up()
     try:
         done = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2)
+        suite.down()
+        raced = races()
     finally:
         suite.remove()
-    sys.exit(0 if done.result.wasSuccessful() else 1)
+    print("".join(raced), end="")
+    sys.exit(0 if done.result.wasSuccessful() and not raced else 1)
