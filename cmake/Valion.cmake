@@ -25,9 +25,13 @@ function(valion_program name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
-# valion_test(NAME SOURCES … LINKS … [LABELS unit]): one Criterion program, one ctest entry.
+# Runs a test that needs a PostgreSQL: LAUNCHER ${VALION_WITH_POSTGRES}.
+set(VALION_WITH_POSTGRES ${PROJECT_SOURCE_DIR}/tests/support/with_postgres)
+
+# valion_test(NAME SOURCES … LINKS … [LABELS unit] [LAUNCHER program]): one Criterion program, one
+# ctest entry.
 function(valion_test name)
-    cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+    cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS;LAUNCHER" ${ARGN})
     if(NOT VALION_TESTS)
         return()
     endif()
@@ -43,7 +47,7 @@ function(valion_test name)
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)
     endif()
-    add_test(NAME ${name} COMMAND ${name})
+    add_test(NAME ${name} COMMAND ${ARG_LAUNCHER} $<TARGET_FILE:${name}>)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
         SKIP_REGULAR_EXPRESSION "SKIPPED WHOLE")
 endfunction()

@@ -104,10 +104,17 @@ vln_arena_reset(vln_arena_t *self)
     self->given = 0;
 }
 
+/* What a piece of this size takes; below it if no memory has so much. */
+static size_t
+round_up(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 void *
 vln_arena_alloc(vln_arena_t *self, size_t size)
 {
-    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t rounded = round_up(size);
     vln_assert(rounded >= size);
     block_t *block = self->newest;
     if (!block || block->size - block->used < rounded) {
@@ -127,7 +134,8 @@ vln_arena_alloc(vln_arena_t *self, size_t size)
 void *
 vln_arena_try_alloc(vln_arena_t *self, size_t size)
 {
-    if (size > self->budget || self->given + size > self->budget) {
+    size_t rounded = round_up(size);
+    if (rounded < size || rounded > self->budget || self->given > self->budget - rounded) {
         return NULL;
     }
     return vln_arena_alloc(self, size);

@@ -184,8 +184,9 @@ vln_text_read_file(const char *path, size_t max, char **out, size_t *size)
     }
     char *text = vln_calloc(1, max + 2);
     size_t len = fread(text, 1, max + 1, file);
+    bool failed = ferror(file) != 0; /* a folder, too, opens and cannot be read */
     fclose(file);
-    if (len > max) {
+    if (failed || len > max) {
         free(text);
         return VLN_INVALID_ARGUMENT;
     }

@@ -34,7 +34,8 @@ bool vln_text_to_i64(const char *text, int64_t min, int64_t max, int64_t *out);
  */
 bool vln_text_next(const char **rest, char separator, char *out, size_t out_size);
 
-/* The whole file, ended by a NUL; `*out` is yours. NOT_FOUND, INVALID_ARGUMENT if above max. */
+/* The whole file, ended by a NUL; `*out` is yours. NOT_FOUND; PERMISSION_DENIED; INVALID_ARGUMENT if
+ * above max, or not a file that can be read. */
 VLN_MUST_USE vln_err_t vln_text_read_file(const char *path, size_t max, char **out, size_t *size);
 
 #endif

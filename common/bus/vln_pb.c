@@ -61,6 +61,13 @@ refuse(walk_t *walk, const ProtobufCFieldDescriptor *field, const char *why)
     return false;
 }
 
+static bool
+refuse_size(walk_t *walk, const char *why)
+{
+    walk->out->too_large = true;
+    return refuse(walk, NULL, why);
+}
+
 static size_t
 rounded(size_t size)
 {
@@ -72,7 +79,7 @@ take_memory(walk_t *walk, size_t size)
 {
     walk->out->memory_bytes += size;
     return walk->out->memory_bytes <= VLN_PB_MAX_MEMORY ||
-           refuse(walk, NULL, "unpacking would take more memory than is allowed");
+           refuse_size(walk, "unpacking would take more memory than is allowed");
 }
 
 /* A varint of at most `most` bytes; false when it does not end. */
@@ -103,7 +110,7 @@ open_message(walk_t *walk, const ProtobufCMessageDescriptor *descriptor, const u
 {
     level_t *level = walk->top ? walk->top + 1 : walk->levels;
     if (level == walk->levels + VLN_PB_MAX_DEPTH) {
-        return refuse(walk, NULL, "messages are nested too deep");
+        return refuse_size(walk, "messages are nested too deep");
     }
     vln_assert(descriptor->n_fields <= SEEN_WORDS * 64);
     *level = (level_t){.descriptor = descriptor, .end = end, .slab_end = FIRST_SLAB};
@@ -183,7 +190,7 @@ static bool
 count_member(walk_t *walk, level_t *level)
 {
     if (++walk->out->fields > VLN_PB_MAX_FIELDS) {
-        return refuse(walk, NULL, "too many fields");
+        return refuse_size(walk, "too many fields");
     }
     if (level->members++ < level->slab_end) {
         return true;

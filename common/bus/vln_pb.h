@@ -11,6 +11,7 @@
 #define VLN_PB_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ typedef struct vln_pb_scan {
     size_t fields;       /* all occurrences, all levels */
     size_t unknown;      /* of them not in the descriptor */
     size_t memory_bytes; /* upper bound of what unpacking allocates */
+    bool too_large;      /* refused because of a limit above, not because the bytes are wrong */
 } vln_pb_scan_t;
 
 /* VLN_OK if the bytes can be unpacked within the limits above; else VLN_INVALID_ARGUMENT. */

@@ -143,6 +143,7 @@ Test(vln_pb, takes_sixteen_levels_and_refuses_seventeen)
     wire = nested(VLN_PB_MAX_DEPTH + 1, 2);
     cr_expect(scan_node(&wire, &scan) == VLN_INVALID_ARGUMENT);
     cr_expect(eq(str, (char *)scan.why, (char *)"messages are nested too deep"));
+    cr_expect(scan.too_large);
 }
 
 /* 9,000 levels end a process with the usual stack; here they cost sixteen steps. */
@@ -220,6 +221,7 @@ Test(vln_pb, takes_4096_fields_and_refuses_one_more)
     cr_expect(node->n_names == VLN_PB_MAX_FIELDS);
     cr_expect(scan_node(&longer, &scan) == VLN_INVALID_ARGUMENT);
     cr_expect(eq(str, (char *)scan.why, (char *)"too many fields"));
+    cr_expect(scan.too_large);
     vln_arena_destroy(&arena);
 }
 

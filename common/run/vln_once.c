@@ -96,64 +96,74 @@ settle_known(group_t *group)
     return err;
 }
 
-/* The highest token that the group's open calls show for this task. */
-static uint64_t
-highest_token(const group_t *group, const uint8_t *task_id)
+/* The ticket of the group's open calls that shows the highest token for this task. */
+static const Valion__V1__Ticket *
+highest_ticket(const group_t *group, const uint8_t *task_id)
 {
-    uint64_t highest = 0;
+    const Valion__V1__Ticket *highest = NULL;
     for (size_t i = 0; i < group->count; i++) {
         const Valion__V1__Ticket *ticket = group->calls[i]->ticket;
         if (!group->settled[i] && ticket &&
-            memcmp(ticket->task_id.data, task_id, VLN_ID_BYTES) == 0 && ticket->token > highest) {
-            highest = ticket->token;
+            memcmp(ticket->task_id.data, task_id, VLN_ID_BYTES) == 0 &&
+            (!highest || ticket->token > highest->token)) {
+            highest = ticket;
         }
     }
     return highest;
 }
 
-static bool
-is_first_of_task(const group_t *group, size_t at)
+/* Row of the task in what the record says of it; -1 if it holds a higher token. */
+static int
+row_of_task(const PGresult *seen, const Valion__V1__Ticket *ticket)
 {
-    for (size_t i = 0; i < at; i++) {
-        const Valion__V1__Ticket *ticket = group->calls[i]->ticket;
-        if (!group->settled[i] && ticket &&
-            memcmp(ticket->task_id.data, group->calls[at]->ticket->task_id.data, VLN_ID_BYTES) ==
-                0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-was_accepted(const PGresult *accepted, const Valion__V1__Ticket *ticket)
-{
-    for (int row = 0; row < PQntuples(accepted); row++) {
+    for (int row = 0; row < PQntuples(seen); row++) {
         size_t size = 0;
-        const uint8_t *id = vln_pg_get_bytes(accepted, row, 0, &size);
+        const uint8_t *id = vln_pg_get_bytes(seen, row, 0, &size);
         if (size == VLN_ID_BYTES && memcmp(id, ticket->task_id.data, VLN_ID_BYTES) == 0) {
-            return true;
+            return row;
         }
     }
-    return false;
+    return -1;
 }
 
 static void
-refuse_fenced(group_t *group, const PGresult *accepted)
+refuse_fenced(vln_call_t *call)
+{
+    vln_call_refuse(call, VLN_ABORTED, VALION__V1__REASON__REASON_FENCED,
+                    "the lease behind this ticket is over: a newer one exists; stop working "
+                    "on the task and drop its result");
+}
+
+static void
+refuse_expired(vln_call_t *call)
+{
+    vln_call_refuse(call, VLN_UNAUTHENTICATED, VALION__V1__REASON__REASON_TICKET,
+                    "the ticket's time is over: the task's deadline has passed; stop working on "
+                    "the task and drop its result");
+}
+
+static void
+refuse_stale(group_t *group, const PGresult *seen)
 {
     for (size_t i = 0; i < group->count; i++) {
         const Valion__V1__Ticket *ticket = group->calls[i]->ticket;
         if (group->settled[i] || !ticket) {
             continue;
         }
-        if (was_accepted(accepted, ticket) &&
-            ticket->token == highest_token(group, ticket->task_id.data)) {
+        int row = row_of_task(seen, ticket);
+        bool is_last =
+            row >= 0 && ticket->token == highest_ticket(group, ticket->task_id.data)->token;
+        if (is_last && !vln_pg_get_bool(seen, row, 1)) {
             continue;
         }
-        group->settled[i] = true;
-        vln_call_refuse(group->calls[i], VLN_ABORTED, VALION__V1__REASON__REASON_FENCED,
-                        "the lease behind this ticket is over: a newer one exists; stop working "
-                        "on the task and drop its result");
+        if (is_last) {
+            refuse_expired(group->calls[i]);
+        } else {
+            refuse_fenced(group->calls[i]);
+        }
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        group->settled[i] = group->settled[i] || vln_call_is_refused(group->calls[i]);
     }
 }
 
@@ -162,11 +172,15 @@ fence_tickets(group_t *group)
 {
     vln_pg_array_t *tasks = vln_pg_array_new(group->arena, VLN_PG_BYTEA);
     vln_pg_array_t *tokens = vln_pg_array_new(group->arena, VLN_PG_INT8);
+    vln_pg_array_t *ends = vln_pg_array_new(group->arena, VLN_PG_INT8);
     for (size_t i = 0; i < group->count; i++) {
         const Valion__V1__Ticket *ticket = group->calls[i]->ticket;
-        if (!group->settled[i] && ticket && is_first_of_task(group, i)) {
+        bool is_highest =
+            !group->settled[i] && ticket && ticket == highest_ticket(group, ticket->task_id.data);
+        if (is_highest) {
             vln_pg_array_add_bytes(tasks, ticket->task_id.data, VLN_ID_BYTES);
-            vln_pg_array_add_i64(tokens, (int64_t)highest_token(group, ticket->task_id.data));
+            vln_pg_array_add_i64(tokens, (int64_t)ticket->token);
+            vln_pg_array_add_i64(ends, ticket->expires_us);
         }
     }
     if (vln_pg_array_count(tasks) == 0) {
@@ -175,12 +189,13 @@ fence_tickets(group_t *group)
     vln_pg_args_t args = {0};
     vln_pg_array(&args, tasks);
     vln_pg_array(&args, tokens);
-    PGresult *accepted = NULL;
-    vln_err_t err = vln_pg_run(group->once->pg, group->once->fence, &args, &accepted);
+    vln_pg_array(&args, ends);
+    PGresult *seen = NULL;
+    vln_err_t err = vln_pg_run(group->once->pg, group->once->fence, &args, &seen);
     if (err == VLN_OK) {
-        refuse_fenced(group, accepted);
+        refuse_stale(group, seen);
     }
-    PQclear(accepted);
+    PQclear(seen);
     return err;
 }
 

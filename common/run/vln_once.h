@@ -3,7 +3,8 @@
  *
  * The schema keeps, for 48 hours, the reply of every request id, scoped by principal, or by task
  * for calls that carry a ticket (then bodies are not compared: the first recorded result wins).
- * Replay, fence, effects, events and reply are one transaction, so a call is accepted exactly when
+ * A ticket whose task's time is over, by the record's clock, or whose lease is not the last one is
+ * refused. Replay, fence, effects, events and reply are one transaction, so a call is accepted exactly when
  * it committed. Used by worker threads, each with its own connection.
  */
 #ifndef VLN_ONCE_H
@@ -24,12 +25,17 @@
     "INSERT INTO request (scope, request_id, method, body_hash, reply)"                    \
     " SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::bytea[], $5::bytea[])" \
     " ON CONFLICT DO NOTHING"
-#define VLN_ONCE_FENCE_SQL                                                                       \
-    "INSERT INTO fence (task_id, token, seen)"                                                   \
-    " SELECT task_id, token, now() FROM unnest($1::bytea[], $2::bigint[]) AS a (task_id, token)" \
-    " ORDER BY task_id"                                                                          \
-    " ON CONFLICT (task_id) DO UPDATE SET token = excluded.token, seen = now()"                  \
-    " WHERE fence.token <= excluded.token RETURNING task_id"
+/* Gives the tasks whose token is not below one seen before, and those whose ticket is over. */
+#define VLN_ONCE_FENCE_SQL                                                                     \
+    "WITH shown AS MATERIALIZED ("                                                             \
+    " SELECT task_id, token, to_timestamp(0) + expires_us * interval '1 microsecond' <= now()" \
+    "     AS over FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])"                        \
+    "     AS a (task_id, token, expires_us)),"                                                 \
+    " held AS (INSERT INTO fence (task_id, token, seen)"                                       \
+    " SELECT task_id, token, now() FROM shown WHERE NOT over ORDER BY task_id"                 \
+    " ON CONFLICT (task_id) DO UPDATE SET token = excluded.token, seen = now()"                \
+    " WHERE fence.token <= excluded.token RETURNING task_id)"                                  \
+    " SELECT task_id, over FROM shown WHERE over OR task_id IN (SELECT task_id FROM held)"
 #define VLN_ONCE_SWEEP_SQL                                                   \
     "WITH old AS (DELETE FROM fence WHERE seen < now() - interval '7 days')" \
     " DELETE FROM request WHERE ctid = ANY (ARRAY("                          \

@@ -1,9 +1,12 @@
 #include "vln_migrate.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "vln_digest.h"
 #include "vln_log.h"
 #include "vln_pg.h"
+#include "vln_text.h"
 
 enum { LOCK_CLASS = 0x564c4e /* "VLN" */, MIGRATION_TIMEOUT_MS = 60000, SQL_MAX = 512 };
 
@@ -45,6 +48,16 @@ read_version(vln_pg_t *pg, const char *schema, int *major, int *minor)
     return VLN_OK;
 }
 
+/* SHA-256 of its SQL as hex, into out, of 2 * VLN_DIGEST_BYTES + 1 bytes. */
+static const char *
+digest_of(const vln_migration_t *migration, char *out)
+{
+    uint8_t digest[VLN_DIGEST_BYTES];
+    vln_digest(migration->sql, strlen(migration->sql), digest);
+    return vln_hex_encode(digest, sizeof digest, out);
+}
+
+/* The migration's own SQL, and the row that says so, in one transaction. */
 static vln_err_t
 apply_one(vln_pg_t *pg, const char *schema, const vln_migration_t *migration)
 {
@@ -54,9 +67,12 @@ apply_one(vln_pg_t *pg, const char *schema, const vln_migration_t *migration)
     }
     if (err == VLN_OK) {
         char sql[SQL_MAX];
+        char digest[2 * VLN_DIGEST_BYTES + 1];
         snprintf(sql, sizeof sql,
-                 "INSERT INTO %s.migration (major, minor, name) VALUES (%d, %d, '%s')", schema,
-                 migration->major, migration->minor, migration->name);
+                 "INSERT INTO %s.migration (major, minor, name, digest)"
+                 " VALUES (%d, %d, '%s', '\\x%s')",
+                 schema, migration->major, migration->minor, migration->name,
+                 digest_of(migration, digest));
         err = vln_pg_exec(pg, sql, NULL);
     }
     if (err == VLN_OK) {
@@ -68,16 +84,67 @@ apply_one(vln_pg_t *pg, const char *schema, const vln_migration_t *migration)
     return err;
 }
 
+/* A release of before digests were kept left none: the first program that keeps them fills it in. */
 static vln_err_t
-apply_missing(vln_pg_t *pg, const char *schema, const vln_migration_t *migrations, size_t count)
+fill_digest(vln_pg_t *pg, const char *schema, const vln_migration_t *migration)
+{
+    char sql[SQL_MAX];
+    char digest[2 * VLN_DIGEST_BYTES + 1];
+    snprintf(sql, sizeof sql,
+             "UPDATE %s.migration SET digest = '\\x%s'"
+             " WHERE major = %d AND minor = %d AND digest IS NULL",
+             schema, digest_of(migration, digest), migration->major, migration->minor);
+    return vln_pg_exec(pg, sql, NULL);
+}
+
+/* One migration that the schema's version says is applied: with these very bytes? What is released
+ * is never edited, or two databases of one version would differ. */
+static vln_err_t
+check_applied(vln_pg_t *pg, const char *schema, const vln_migration_t *migration)
+{
+    char sql[SQL_MAX];
+    char digest[2 * VLN_DIGEST_BYTES + 1];
+    snprintf(sql, sizeof sql,
+             "SELECT digest IS NULL, digest = '\\x%s' FROM %s.migration"
+             " WHERE major = %d AND minor = %d",
+             digest_of(migration, digest), schema, migration->major, migration->minor);
+    PGresult *result = NULL;
+    vln_err_t err = vln_pg_exec(pg, sql, &result);
+    if (err != VLN_OK) {
+        return err;
+    }
+    bool found = PQntuples(result) == 1;
+    bool without = found && vln_pg_get_bool(result, 0, 0);
+    bool same = found && vln_pg_get_bool(result, 0, 1);
+    PQclear(result);
+    if (!same && !without) {
+        vln_error("migration.edited", kv_str("schema", schema), kv_str("name", migration->name),
+                  kv_str("detail", found ? "the database was made by another text of it: start the "
+                                           "program that made it, or restore a backup"
+                                         : "a later one was applied without it: start the program "
+                                           "that made the database, or restore a backup"));
+        return VLN_FAILED_PRECONDITION;
+    }
+    return without ? fill_digest(pg, schema, migration) : VLN_OK;
+}
+
+static vln_err_t
+make_table(vln_pg_t *pg, const char *schema)
 {
     char sql[SQL_MAX];
     snprintf(sql, sizeof sql,
              "CREATE TABLE IF NOT EXISTS %s.migration (major integer, minor integer,"
              " name text NOT NULL, applied timestamptz NOT NULL DEFAULT now(),"
-             " PRIMARY KEY (major, minor))",
-             schema);
-    vln_err_t err = vln_pg_exec(pg, sql, NULL);
+             " PRIMARY KEY (major, minor));"
+             " ALTER TABLE %s.migration ADD COLUMN IF NOT EXISTS digest bytea",
+             schema, schema);
+    return vln_pg_exec(pg, sql, NULL);
+}
+
+static vln_err_t
+apply_missing(vln_pg_t *pg, const char *schema, const vln_migration_t *migrations, size_t count)
+{
+    vln_err_t err = make_table(pg, schema);
     int major = 0;
     int minor = 0;
     if (err == VLN_OK) {
@@ -91,9 +158,8 @@ apply_missing(vln_pg_t *pg, const char *schema, const vln_migration_t *migration
     }
     for (size_t i = 0; i < count && err == VLN_OK; i++) {
         const vln_migration_t *next = &migrations[i];
-        if (next->major > major || (next->major == major && next->minor > minor)) {
-            err = apply_one(pg, schema, next);
-        }
+        bool missing = next->major > major || (next->major == major && next->minor > minor);
+        err = missing ? apply_one(pg, schema, next) : check_applied(pg, schema, next);
     }
     return err;
 }
@@ -122,7 +188,12 @@ vln_migrate_check(const char *conninfo, const char *schema, int major, int minor
     int have_minor = 0;
     vln_err_t err = connect_to(&pg, conninfo, schema);
     char sql[SQL_MAX];
-    snprintf(sql, sizeof sql, "SELECT to_regclass('%s.migration') IS NOT NULL", schema);
+    /* Before its first migration a schema is closed to other roles: to look inside is an error. */
+    snprintf(sql, sizeof sql,
+             "SELECT CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = '%s'"
+             " AND has_schema_privilege(oid, 'USAGE'))"
+             " THEN to_regclass('%s.migration') IS NOT NULL ELSE false END",
+             schema, schema);
     PGresult *result = NULL;
     if (err == VLN_OK) {
         err = vln_pg_exec(pg, sql, &result);
