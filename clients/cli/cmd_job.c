@@ -246,6 +246,27 @@ take_spec(const cli_t *cli, vln_arena_t *arena, Valion__V1__SubmitJobRequest *ou
 }
 
 static cli_exit_t
+take_accepted(cli_t *cli, const Valion__V1__SubmitJobReply *accepted)
+{
+    char id[VLN_ID_TEXT];
+    if (accepted->job_id.len != VLN_ID_BYTES) {
+        return cli_fail(CLI_FAILED, "the job was accepted, but the reply does not say its id; see "
+                                    "'valion job list'");
+    }
+    vln_id_format(accepted->job_id.data, id);
+    if (cli_args_has(&cli->args, "wait")) {
+        fprintf(stderr, "job %s\n", id);
+        return watch(cli, accepted->job_id.data);
+    }
+    if (cli->form == CLI_FORM_JSON) {
+        cli_show(CLI_FORM_JSON, &accepted->base, stdout);
+    } else {
+        puts(id);
+    }
+    return CLI_OK;
+}
+
+static cli_exit_t
 submit(cli_t *cli, const Valion__V1__SubmitJobRequest *message)
 {
     const cli_request_t request = {
@@ -253,21 +274,7 @@ submit(cli_t *cli, const Valion__V1__SubmitJobRequest *message)
     vln_reply_t reply;
     cli_exit_t code = cli_call(cli, &request, &reply);
     if (code == CLI_OK) {
-        const Valion__V1__SubmitJobReply *accepted = (const void *)reply.message;
-        char id[VLN_ID_TEXT];
-        vln_assert(accepted->job_id.len == VLN_ID_BYTES);
-        vln_id_format(accepted->job_id.data, id);
-        if (!cli_args_has(&cli->args, "wait")) {
-            cli_form_t form = cli->form == CLI_FORM_JSON ? CLI_FORM_JSON : CLI_FORM_TEXT;
-            if (form == CLI_FORM_JSON) {
-                cli_show(form, reply.message, stdout);
-            } else {
-                puts(id);
-            }
-        } else {
-            fprintf(stderr, "job %s\n", id);
-            code = watch(cli, accepted->job_id.data);
-        }
+        code = take_accepted(cli, (const void *)reply.message);
     }
     vln_reply_wipe(&reply);
     return code;

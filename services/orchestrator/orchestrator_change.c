@@ -74,9 +74,15 @@ orchestrator_add_event(vln_events_t *events, const orchestrator_task_t *task, ta
     char id[VLN_ID_TEXT];
     char attempts[16];
     snprintf(attempts, sizeof attempts, "%d", change->counters.attempts);
-    const vln_fact_t facts[] = {{"kind", task->kind},   {"state", task_state_name(change->state)},
-                                {"why", rule->why},     {"error", change->error},
-                                {"attempts", attempts}, {NULL, NULL}};
+    bool by_request = event == TASK_ON_CANCEL || event == TASK_ON_STOPPED;
+    const char *reason = change->cancel_reason ? change->cancel_reason : task->cancel_reason;
+    const vln_fact_t facts[] = {{"kind", task->kind},
+                                {"state", task_state_name(change->state)},
+                                {"why", rule->why},
+                                {"error", change->error},
+                                {"attempts", attempts},
+                                {"reason", by_request ? reason : NULL},
+                                {NULL, NULL}};
     vln_events_add(events, type, vln_id_format(task->id.bytes, id), actor, facts);
 }
 
@@ -145,6 +151,7 @@ orchestrator_job_to_wire(vln_arena_t *arena, const orchestrator_task_t *task)
     job->has_progress = task->has_progress;
     job->progress = task->progress;
     job->progress_text = borrowed(task->progress_text);
+    job->cancel_reason = borrowed(task->cancel_reason);
     add_times(job, task);
     add_labels(job, arena, task);
     return job;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "vln_page.h"
 #include "vln_pb.h"
 #include "vln_text.h"
 
@@ -23,7 +24,8 @@ enum {
     ATTEMPTS_LIMIT = 100,
     PAGE_DEFAULT = 100,
     PAGE_MAX = 1000,
-    LIST_BYTES = 200 * 1024,
+    JOBS_AT_ONCE = 300,       /* a job has 14 fields: more of them fit no reply */
+    LIST_BYTES = 1024 * 1024, /* of jobs in a list: far more than a reply holds */
     QUOTA_RETRY_MS = 1000,
 };
 
@@ -242,30 +244,39 @@ orchestrator_get_job(void *worker, vln_call_t **calls, size_t count)
     }
 }
 
+/* False, and the call refused, if it asks for what no list has. `before` holds the page's token. */
+static bool
+read_filter(vln_call_t *call, vln_id_t *before, orchestrator_filter_t *out)
+{
+    const Valion__V1__ListJobsRequest *request = (const void *)call->request;
+    const Valion__V1__Page *page = request->page;
+    uint32_t size = page && page->has_size ? page->size : PAGE_DEFAULT;
+    *out = (orchestrator_filter_t){.kind = request->kind,
+                                   .submitter = request->submitter,
+                                   .state = request->has_state ? (int)request->state : 0,
+                                   .limit = (int)(size < JOBS_AT_ONCE ? size : JOBS_AT_ONCE),
+                                   .bytes_max = LIST_BYTES};
+    if (size < 1 || size > PAGE_MAX) {
+        vln_call_refuse_field(call, "page.size", "a page has 1 to %d items", PAGE_MAX);
+        return false;
+    }
+    if (!page || page->token.len == 0) {
+        return true;
+    }
+    out->before = before;
+    return orchestrator_read_id(call, "page.token", &page->token, before);
+}
+
 void
 orchestrator_list_jobs(void *worker, vln_call_t **calls, size_t count)
 {
     orchestrator_worker_t *self = worker;
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
-    const Valion__V1__ListJobsRequest *request = (const void *)call->request;
     vln_id_t before;
-    orchestrator_filter_t filter = {.kind = request->kind,
-                                    .submitter = request->submitter,
-                                    .state = request->has_state ? (int)request->state : 0,
-                                    .limit = PAGE_DEFAULT};
-    if (request->page && request->page->has_size) {
-        filter.limit = (int)request->page->size;
-    }
-    if (filter.limit < 1 || filter.limit > PAGE_MAX) {
-        vln_call_refuse_field(call, "page.size", "a page has 1 to %d items", PAGE_MAX);
+    orchestrator_filter_t filter;
+    if (!read_filter(call, &before, &filter)) {
         return;
-    }
-    if (request->page && request->page->token.len) {
-        if (!orchestrator_read_id(call, "page.token", &request->page->token, &before)) {
-            return;
-        }
-        filter.before = &before;
     }
     orchestrator_task_t *tasks = NULL;
     size_t found = 0;
@@ -277,10 +288,13 @@ orchestrator_list_jobs(void *worker, vln_call_t **calls, size_t count)
     Valion__V1__ListJobsReply *reply = vln_arena_alloc(call->arena, sizeof *reply);
     valion__v1__list_jobs_reply__init(reply);
     reply->jobs = vln_arena_alloc(call->arena, found * sizeof *reply->jobs);
-    size_t bytes = 0;
-    for (size_t i = 0; i < found && bytes < LIST_BYTES; i++) {
-        reply->jobs[reply->n_jobs] = orchestrator_job_to_wire(call->arena, &tasks[i]);
-        bytes += valion__v1__job__get_packed_size(reply->jobs[reply->n_jobs++]);
+    vln_page_t page = {0};
+    for (size_t i = 0; i < found; i++) {
+        Valion__V1__Job *job = orchestrator_job_to_wire(call->arena, &tasks[i]);
+        if (!vln_page_take(&page, call->arena, &job->base)) {
+            break;
+        }
+        reply->jobs[reply->n_jobs++] = job;
     }
     if (reply->n_jobs && ((int)found == filter.limit || reply->n_jobs < found)) {
         reply->has_next_token = 1;
@@ -313,18 +327,27 @@ changed_job(vln_call_t *call, const orchestrator_task_t *task, const orchestrato
     job->cancel_requested = change->counters.cancel_requested;
     job->attempts = (uint32_t)change->counters.attempts;
     job->crashes = (uint32_t)change->counters.crashes;
+    if (change->cancel_reason) {
+        job->cancel_reason = (char *)(uintptr_t)change->cancel_reason; /* packing only reads */
+    }
     return job;
 }
 
-/* Does to one job what `event` means; *job is what it became, NULL if the call was refused. */
+/* What a person asked for: `event`, and why if it is to be kept. */
+typedef struct wish {
+    const ProtobufCBinaryData *job_id;
+    task_event_t event;
+    const char *reason;
+} wish_t;
+
+/* Does to one job what is wished; *job is what it became, NULL if the call was refused. */
 static vln_err_t
-change_job(orchestrator_worker_t *self, vln_call_t *call, const ProtobufCBinaryData *bytes,
-           task_event_t event, Valion__V1__Job **job)
+change_job(orchestrator_worker_t *self, vln_call_t *call, const wish_t *wish, Valion__V1__Job **job)
 {
     vln_id_t id;
     orchestrator_task_t *task = NULL;
     *job = NULL;
-    if (!orchestrator_read_id(call, "job_id", bytes, &id)) {
+    if (!orchestrator_read_id(call, "job_id", wish->job_id, &id)) {
         return VLN_OK;
     }
     vln_err_t err = orchestrator_store_lock(self->store, call->arena, &id, &task);
@@ -339,14 +362,15 @@ change_job(orchestrator_worker_t *self, vln_call_t *call, const ProtobufCBinaryD
         return VLN_OK;
     }
     orchestrator_change_t change;
-    if (!orchestrator_decide(task, event, &task->counters, NULL, &change)) {
+    if (!orchestrator_decide(task, wish->event, &task->counters, NULL, &change)) {
         vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
                         "the job is %s: '%s' means nothing to it then",
-                        task_state_name(task->state), task_event_name(event));
+                        task_state_name(task->state), task_event_name(wish->event));
         return VLN_OK;
     }
+    change.cancel_reason = wish->reason;
     vln_events_t *events = vln_events_new(call->arena);
-    orchestrator_add_event(events, task, event, &change, vln_call_actor(call));
+    orchestrator_add_event(events, task, wish->event, &change, vln_call_actor(call));
     err = orchestrator_store_change(self->store, call->arena, &change, 1);
     *job = err == VLN_OK ? changed_job(call, task, &change) : NULL;
     return err == VLN_OK ? orchestrator_store_write_events(self->store, events) : err;
@@ -364,7 +388,9 @@ work_cancel(void *context, vln_call_t **calls, size_t count)
         }
         Valion__V1__CancelJobReply *reply = vln_arena_alloc(calls[i]->arena, sizeof *reply);
         valion__v1__cancel_job_reply__init(reply);
-        err = change_job(context, calls[i], &request->job_id, TASK_ON_CANCEL, &reply->job);
+        const wish_t wish = {&request->job_id, TASK_ON_CANCEL,
+                             request->reason && *request->reason ? request->reason : NULL};
+        err = change_job(context, calls[i], &wish, &reply->job);
         if (reply->job) {
             vln_call_reply(calls[i], &reply->base);
             vln_call_hint(calls[i], ORCHESTRATOR_TOPIC_JOB);
@@ -381,7 +407,8 @@ work_requeue(void *context, vln_call_t **calls, size_t count)
         const Valion__V1__RequeueJobRequest *request = (const void *)calls[i]->request;
         Valion__V1__RequeueJobReply *reply = vln_arena_alloc(calls[i]->arena, sizeof *reply);
         valion__v1__requeue_job_reply__init(reply);
-        err = change_job(context, calls[i], &request->job_id, TASK_ON_REQUEUED, &reply->job);
+        const wish_t wish = {&request->job_id, TASK_ON_REQUEUED, NULL};
+        err = change_job(context, calls[i], &wish, &reply->job);
         if (reply->job) {
             vln_call_reply(calls[i], &reply->base);
             vln_call_hint(calls[i], ORCHESTRATOR_TOPIC_READY);

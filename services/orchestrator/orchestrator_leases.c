@@ -182,6 +182,9 @@ claim_kinds(orchestrator_worker_t *self, grant_t *grant, empties_t *empties)
             continue;
         }
         orchestrator_claim_t claim = claim_of(grant, kind);
+        if (claim.bytes_max == 0) {
+            break; /* the reply is full: the statement gives one task whatever its size */
+        }
         orchestrator_task_t *tasks = NULL;
         size_t found = 0;
         vln_err_t err =
@@ -321,8 +324,8 @@ orchestrator_heartbeat(void *worker, vln_call_t **calls, size_t count)
         if (!read_beats(calls[i], &beats)) {
             continue;
         }
-        vln_err_t err =
-            orchestrator_store_extend(self->store, calls[i]->arena, beats, request->n_beats);
+        vln_err_t err = orchestrator_store_extend(self->store, calls[i]->arena, calls[i]->principal,
+                                                  beats, request->n_beats);
         if (err != VLN_OK) {
             vln_call_refuse_store(calls[i], err);
         } else {
@@ -361,6 +364,11 @@ check_complete(vln_call_t *call, const Valion__V1__CompleteTaskRequest *request)
          (request->wait->n_job_ids == 0 && !request->wait->event_type))) {
         vln_call_refuse_field(call, "wait", "name 1 to %d jobs, or a type of event", WAIT_JOBS_MAX);
         return false;
+    }
+    for (size_t i = 0; request->wait && i < request->wait->n_job_ids; i++) {
+        if (!orchestrator_read_id(call, "wait.job_ids", &request->wait->job_ids[i], &id)) {
+            return false;
+        }
     }
     return true;
 }
@@ -421,12 +429,21 @@ end_of(const Valion__V1__CompleteTaskRequest *request)
     }
 }
 
+/* Tokens are small numbers that anybody can guess: a lease is the principal's that got it, too. */
+static bool
+holds_lease(const vln_call_t *call, const orchestrator_task_t *task)
+{
+    const Valion__V1__CompleteTaskRequest *request = (const void *)call->request;
+    return task->token == (int64_t)request->token && task->worker &&
+           strcmp(task->worker, call->principal) == 0;
+}
+
 /* A call whose token holds no lease: repeated after its reply was lost, or truly too late. */
 static void
 answer_late(vln_call_t *call, const orchestrator_task_t *task)
 {
     const Valion__V1__CompleteTaskRequest *request = (const void *)call->request;
-    bool same_lease = task->token == (int64_t)request->token;
+    bool same_lease = holds_lease(call, task);
     bool went_on = task->state == TASK_READY || task->state == TASK_WAITING;
     bool repeated = same_lease && (task->state == end_of(request) ||
                                    (went_on && !task_has_ended(end_of(request))));
@@ -456,9 +473,6 @@ set_wait(orchestrator_worker_t *self, vln_call_t *call, const vln_id_t *id)
         wait.timeout_ms = DAY_MS;
     }
     for (size_t i = 0; i < wait.job_count; i++) {
-        if (request->wait->job_ids[i].len != VLN_ID_BYTES) {
-            return VLN_INVALID_ARGUMENT;
-        }
         memcpy(jobs[i].bytes, request->wait->job_ids[i].data, VLN_ID_BYTES);
     }
     return orchestrator_store_set_wait(self->store, call->arena, &wait);
@@ -473,7 +487,7 @@ end_lease(orchestrator_worker_t *self, vln_call_t *call, orchestrator_task_t *ta
     task_counters_t counters = task->counters;
     task_event_t event = task_event_of(report_of(request), &counters);
     orchestrator_change_t change;
-    if (task->state != TASK_RUNNING || task->token != (int64_t)request->token ||
+    if (task->state != TASK_RUNNING || !holds_lease(call, task) ||
         !orchestrator_decide(task, event, &counters, request->error, &change)) {
         answer_late(call, task);
         return VLN_OK;
@@ -544,6 +558,7 @@ complete_done(orchestrator_worker_t *self, vln_call_t **calls, size_t count, vln
             continue;
         }
         done[done_count] = (orchestrator_done_t){.token = (int64_t)request->token,
+                                                 .worker = calls[i]->principal,
                                                  .result = request->result.data,
                                                  .result_size = request->result.len};
         memcpy(done[done_count].id.bytes, request->task_id.data, VLN_ID_BYTES);

@@ -17,7 +17,8 @@ enum {
     "t.id, t.kind, t.state, t.priority, t.spec, t.labels, t.submitter, t.submitter_roles,"        \
     " t.submitted, t.not_before, t.deadline, t.attempts, t.max_attempts, t.crashes, t.run_outs,"  \
     " t.cancel_requested, t.token, t.lease_until, t.worker, t.worker_instance, t.started,"        \
-    " t.finished, t.progress::float8, t.progress_text, t.result, t.error, t.resume, now()"
+    " t.finished, t.progress::float8, t.progress_text, t.result, t.error, t.resume, now(),"        \
+    " t.cancel_reason"
 
 static const vln_pg_stmt_t statements[] = {
     [FIND_REQUESTS]  = {"find_requests", VLN_ONCE_FIND_SQL},
@@ -43,10 +44,16 @@ static const vln_pg_stmt_t statements[] = {
     [LOCK_TASKS] = {"lock_tasks",
         "SELECT " TASK_COLUMNS " FROM task t WHERE id = ANY ($1::bytea[]) ORDER BY id FOR UPDATE"},
     [LIST_TASKS] = {"list_tasks",
-        "SELECT " TASK_COLUMNS " FROM task t"
-        " WHERE ($1::bytea IS NULL OR id < $1) AND ($2::text IS NULL OR kind = $2)"
-        "   AND ($3::text IS NULL OR submitter = $3) AND ($4::integer = 0 OR state = $4)"
-        " ORDER BY id DESC LIMIT $5::integer"},
+        "SELECT " TASK_COLUMNS " FROM ("
+        " SELECT *, octet_length(spec) + octet_length(labels) + coalesce(octet_length(result), 0)"
+        "           AS bytes, sum(octet_length(spec) + octet_length(labels)"
+        "                         + coalesce(octet_length(result), 0))"
+        "               OVER (ORDER BY id DESC ROWS UNBOUNDED PRECEDING) AS total"
+        "   FROM task"
+        "  WHERE ($1::bytea IS NULL OR id < $1) AND ($2::text IS NULL OR kind = $2)"
+        "    AND ($3::text IS NULL OR submitter = $3) AND ($4::integer = 0 OR state = $4)"
+        "  ORDER BY id DESC LIMIT $5::integer) AS t"
+        " WHERE total - bytes < $6::bigint ORDER BY id DESC"},
     [CLAIM] = {"claim",
         "WITH found AS MATERIALIZED ("
         "  SELECT ready.id, ready.bytes FROM unnest('{1,2,3,4,5}'::smallint[]) AS p (priority)"
@@ -78,12 +85,13 @@ static const vln_pg_stmt_t statements[] = {
         "  FROM (SELECT id, token, progress_ppm / 1e6::real AS progress, progress_text"
         "          FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::text[])"
         "            AS b (id, token, progress_ppm, progress_text) ORDER BY id) AS a"
-        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2"
+        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2 AND t.worker = $6::text"
         " RETURNING t.id, t.cancel_requested"},
     [COMPLETE] = {"complete",
         "UPDATE task t SET state = 4, result = a.result, finished = now(), lease_until = NULL"
-        "  FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS a (id, token, result)"
-        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2"
+        "  FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[])"
+        "    AS a (id, token, result, worker)"
+        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2 AND t.worker = a.worker"
         " RETURNING t.id, t.kind, t.attempts"},
     [CHANGE] = {"change",
         "UPDATE task t"
@@ -92,10 +100,16 @@ static const vln_pg_stmt_t statements[] = {
         "       not_before = now() + a.delay_ms * interval '1 millisecond',"
         "       finished = CASE WHEN a.state >= 4 THEN now() END,"
         "       lease_until = CASE WHEN a.state = 2 THEN t.lease_until END,"
-        "       error = coalesce(a.error, t.error), resume = coalesce(a.resume, t.resume)"
+        "       error = coalesce(a.error, t.error), resume = coalesce(a.resume, t.resume),"
+        "       deadline = CASE WHEN t.state >= 4 AND a.state = 1"
+        "                       THEN now() + least(t.deadline - t.submitted, interval '24 hours')"
+        "                       ELSE t.deadline END,"
+        "       cancel_reason = CASE WHEN a.state <> 1 OR a.cancel"
+        "                            THEN coalesce(a.cancel_reason, t.cancel_reason) END"
         "  FROM unnest($1::bytea[], $2::integer[], $3::integer[], $4::integer[], $5::integer[],"
-        "              $6::integer[], $7::bigint[], $8::text[], $9::bytea[])"
-        "    AS b (id, state, attempts, crashes, run_outs, cancelled, delay_ms, error, resume)"
+        "              $6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[])"
+        "    AS b (id, state, attempts, crashes, run_outs, cancelled, delay_ms, error, resume,"
+        "          cancel_reason)"
         "  CROSS JOIN LATERAL (SELECT b.*, b.cancelled <> 0 AS cancel) AS a"
         " WHERE t.id = a.id"},
     [SET_WAIT] = {"set_wait",
@@ -305,7 +319,8 @@ read_task(const PGresult *result, int row, vln_arena_t *arena)
                                 .progress = vln_pg_get_double(result, row, 22),
                                 .progress_text = copy_text(result, row, 23, arena),
                                 .error = copy_text(result, row, 25, arena),
-                                .now_us = vln_pg_get_us(result, row, 27)};
+                                .now_us = vln_pg_get_us(result, row, 27),
+                                .cancel_reason = copy_text(result, row, 28, arena)};
     task.spec = copy_bytes(result, row, 4, arena, &task.spec_size);
     task.labels = copy_bytes(result, row, 5, arena, &task.labels_size);
     task.result = copy_bytes(result, row, 24, arena, &task.result_size);
@@ -375,6 +390,7 @@ orchestrator_store_list(orchestrator_store_t *self, vln_arena_t *arena,
     vln_pg_text(&args, filter->submitter);
     vln_pg_i32(&args, filter->state);
     vln_pg_i32(&args, filter->limit);
+    vln_pg_i64(&args, filter->bytes_max);
     return run_for_tasks(self, LIST_TASKS, &args, arena, out, found);
 }
 
@@ -422,7 +438,7 @@ mark_alive(orchestrator_beat_t *beats, size_t count, const PGresult *result)
 }
 
 vln_err_t
-orchestrator_store_extend(orchestrator_store_t *self, vln_arena_t *arena,
+orchestrator_store_extend(orchestrator_store_t *self, vln_arena_t *arena, const char *worker,
                           orchestrator_beat_t *beats, size_t count)
 {
     vln_pg_array_t *ids = vln_pg_array_new(arena, VLN_PG_BYTEA);
@@ -445,6 +461,7 @@ orchestrator_store_extend(orchestrator_store_t *self, vln_arena_t *arena,
     vln_pg_array(&args, tokens);
     vln_pg_array(&args, progress);
     vln_pg_array(&args, texts);
+    vln_pg_text(&args, worker);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, EXTEND, &args, &result);
     if (err == VLN_OK) {
@@ -461,7 +478,9 @@ orchestrator_store_complete(orchestrator_store_t *self, vln_arena_t *arena,
     vln_pg_array_t *ids = vln_pg_array_new(arena, VLN_PG_BYTEA);
     vln_pg_array_t *tokens = vln_pg_array_new(arena, VLN_PG_INT8);
     vln_pg_array_t *results = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    vln_pg_array_t *workers = vln_pg_array_new(arena, VLN_PG_TEXT);
     for (size_t i = 0; i < count; i++) {
+        vln_pg_array_add_text(workers, done[i].worker);
         vln_pg_array_add_bytes(ids, done[i].id.bytes, VLN_ID_BYTES);
         vln_pg_array_add_i64(tokens, done[i].token);
         vln_pg_array_add_bytes(results, done[i].result, done[i].result_size);
@@ -470,6 +489,7 @@ orchestrator_store_complete(orchestrator_store_t *self, vln_arena_t *arena,
     vln_pg_array(&args, ids);
     vln_pg_array(&args, tokens);
     vln_pg_array(&args, results);
+    vln_pg_array(&args, workers);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, COMPLETE, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
@@ -490,10 +510,10 @@ vln_err_t
 orchestrator_store_change(orchestrator_store_t *self, vln_arena_t *arena,
                           const orchestrator_change_t *changes, size_t count)
 {
-    enum { COLUMNS = 9 };
+    enum { COLUMNS = 10 };
     static const vln_pg_type_t types[COLUMNS] = {
         VLN_PG_BYTEA, VLN_PG_INT4, VLN_PG_INT4, VLN_PG_INT4,  VLN_PG_INT4,
-        VLN_PG_INT4,  VLN_PG_INT8, VLN_PG_TEXT, VLN_PG_BYTEA,
+        VLN_PG_INT4,  VLN_PG_INT8, VLN_PG_TEXT, VLN_PG_BYTEA, VLN_PG_TEXT,
     };
     vln_pg_array_t *columns[COLUMNS];
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -514,6 +534,7 @@ orchestrator_store_change(orchestrator_store_t *self, vln_arena_t *arena,
         } else {
             vln_pg_array_add_null(columns[8]);
         }
+        vln_pg_array_add_text(columns[9], change->cancel_reason);
     }
     vln_pg_args_t args = {0};
     for (size_t i = 0; i < COLUMNS; i++) {

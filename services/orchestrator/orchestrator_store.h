@@ -93,6 +93,7 @@ typedef struct orchestrator_task {
     const char *error;
     const uint8_t *resume;
     size_t resume_size;
+    const char *cancel_reason;
     int64_t now_us; /* the record's clock when it was read */
 } orchestrator_task_t;
 
@@ -111,6 +112,7 @@ typedef struct orchestrator_filter {
     int state;              /* 0: any */
     const vln_id_t *before; /* the page before ended with it; NULL: from the newest */
     int limit;
+    int64_t bytes_max; /* of what a reply shows of them: none that begins beyond */
 } orchestrator_filter_t;
 
 VLN_MUST_USE vln_err_t orchestrator_store_list(orchestrator_store_t *self, vln_arena_t *arena,
@@ -148,13 +150,15 @@ typedef struct orchestrator_beat {
     bool cancel; /* out */
 } orchestrator_beat_t;
 
-/* One statement, committed by itself. */
+/* Of leases that this principal holds. One statement, committed by itself. */
 VLN_MUST_USE vln_err_t orchestrator_store_extend(orchestrator_store_t *self, vln_arena_t *arena,
-                                                 orchestrator_beat_t *beats, size_t count);
+                                                 const char *worker, orchestrator_beat_t *beats,
+                                                 size_t count);
 
 typedef struct orchestrator_done {
     vln_id_t id;
     int64_t token;
+    const char *worker; /* principal that says so */
     const uint8_t *result;
     size_t result_size;
     bool recorded;    /* out */
@@ -162,7 +166,8 @@ typedef struct orchestrator_done {
     int64_t attempts;
 } orchestrator_done_t;
 
-/* Records the results of tasks that run under these tokens; each id at most once. */
+/* Records the results of tasks that run under these tokens, in the hands of these principals; each
+ * id at most once. */
 VLN_MUST_USE vln_err_t orchestrator_store_complete(orchestrator_store_t *self, vln_arena_t *arena,
                                                    orchestrator_done_t *done, size_t count);
 
@@ -173,7 +178,8 @@ typedef struct orchestrator_change {
     task_counters_t counters;
     int64_t delay_ms; /* READY: not before */
     bool ended;
-    const char *error; /* NULL: stays */
+    const char *error;         /* NULL: stays */
+    const char *cancel_reason; /* NULL: stays, until the task is requeued */
     const uint8_t *resume;
     size_t resume_size;
 } orchestrator_change_t;

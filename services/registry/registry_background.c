@@ -20,6 +20,7 @@ enum {
     RETRY_MS = 500,
     ARENA_BUDGET = 64 * 1024 * 1024,
     PATH_ROOM = 512,
+    LINE_ROOM = 512,
 };
 
 static void
@@ -73,27 +74,53 @@ registry_run_relay(void *context, vln_stop_t *stop)
     registry_log_close(&log);
 }
 
+/* A crash or a full disk amid an append leaves half a line: the next one must not be joined to it,
+ * or a good head would be lost with the bad one. */
+static bool
+ends_amid_line(int fd)
+{
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* False, with errno, if it is not on the disk as a whole. */
+static bool
+append_line(const char *path, const char *line)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return false;
+    }
+    /* One write, so that two registries that share the folder do not mix their lines. */
+    const char *text = ends_amid_line(fd) ? line : line + 1;
+    ssize_t len = (ssize_t)strlen(text);
+    ssize_t written = write(fd, text, (size_t)len);
+    if (written >= 0 && written < len) {
+        errno = ENOSPC;
+    }
+    bool kept = written == len && fsync(fd) == 0;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return kept;
+}
+
 void
 registry_append_head(const registry_t *registry, const Valion__V1__LogHead *head)
 {
     char path[PATH_ROOM];
     char hash[2 * VLN_DIGEST_BYTES + 1];
     char signature[2 * VLN_SIGNATURE + 1];
-    char line[512];
+    char line[LINE_ROOM];
     snprintf(path, sizeof path, "%s/heads", registry->config->path);
-    int len = snprintf(line, sizeof line,
-                       "{\"position\":\"%" PRIu64 "\",\"time_us\":\"%" PRId64
-                       "\",\"hash\":\"%s\",\"signature\":\"%s\"}\n",
-                       head->position, head->time_us,
-                       vln_hex_encode(head->hash.data, head->hash.len, hash),
-                       vln_hex_encode(head->signature.data, head->signature.len, signature));
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    bool kept = fd >= 0 && write(fd, line, (size_t)len) == len && fsync(fd) == 0;
-    if (!kept) {
+    snprintf(line, sizeof line,
+             "\n{\"position\":\"%" PRIu64 "\",\"time_us\":\"%" PRId64
+             "\",\"hash\":\"%s\",\"signature\":\"%s\"}\n",
+             head->position, head->time_us, vln_hex_encode(head->hash.data, head->hash.len, hash),
+             vln_hex_encode(head->signature.data, head->signature.len, signature));
+    if (!append_line(path, line)) {
         vln_error("head.not_kept", kv_str("file", path), kv_str("detail", strerror(errno)));
-    }
-    if (fd >= 0) {
-        close(fd);
     }
 }
 
@@ -109,7 +136,7 @@ sign_if_moved(const registry_t *self, registry_log_t *log, vln_arena_t *arena, u
         return;
     }
     /* Another registry may have signed this end already. */
-    if (registry_log_list_heads(log, arena, 0, 1, &newest, &count) == VLN_OK && count == 1 &&
+    if (registry_log_list_heads(log, arena, NULL, 1, &newest, &count) == VLN_OK && count == 1 &&
         newest[0]->position == page.end) {
         *signed_at = page.end;
         return;

@@ -1,7 +1,9 @@
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vln_log.h"
+#include "vln_page.h"
 #include "vln_pb.h"
 #include "vln_text.h"
 
@@ -16,6 +18,10 @@ enum {
     WORD_MAX = 250,
     PAGE_DEFAULT = 100,
     PAGE_MAX = 1000,
+    TOKEN_MAX = 400,
+    MODELS_AT_ONCE = 400,      /* a model has 11 fields: more of them fit no reply */
+    RECORDS_MAX = 1024 * 1024, /* of versions in a list: far more bytes than a reply holds */
+    VERSIONS_AT_ONCE = 64,     /* records of at most 64 KiB, in the arena of one call */
     EVENT_TYPES_MAX = 16,
 };
 
@@ -136,16 +142,32 @@ page_size(vln_call_t *call, const Valion__V1__Page *page, int *out)
     return true;
 }
 
-/* The page's token as text; NULL at the start. */
-static const char *
-page_token(vln_call_t *call, const Valion__V1__Page *page)
+static void
+refuse_token(vln_call_t *call)
 {
+    vln_call_refuse_field(call, "page.token",
+                          "not a token of this list: repeat next_token as it came, or leave it out "
+                          "to begin anew");
+}
+
+/* The page's token as text, NULL at the start; false, and the call refused, if no list of ours has
+ * such a token. */
+static bool
+page_token(vln_call_t *call, const Valion__V1__Page *page, const char **out)
+{
+    *out = NULL;
     if (!page || page->token.len == 0) {
-        return NULL;
+        return true;
+    }
+    const char *bytes = (const char *)page->token.data;
+    if (page->token.len > TOKEN_MAX || !vln_text_is_utf8(bytes, page->token.len)) {
+        refuse_token(call);
+        return false;
     }
     char *text = vln_arena_alloc(call->arena, page->token.len + 1);
-    memcpy(text, page->token.data, page->token.len);
-    return text;
+    memcpy(text, bytes, page->token.len);
+    *out = text;
+    return true;
 }
 
 static ProtobufCBinaryData
@@ -251,10 +273,11 @@ list_models(void *worker, vln_call_t **calls, size_t count)
                                       .tag = request->tag,
                                       .stage = request->has_stage ? (int)request->stage : 0};
     if (!page_size(call, request->page, &filter.limit) ||
+        !page_token(call, request->page, &filter.after) ||
         !check_text(call, "text", request->text, WORD_MAX)) {
         return;
     }
-    filter.after = page_token(call, request->page);
+    filter.limit = filter.limit < MODELS_AT_ONCE ? filter.limit : MODELS_AT_ONCE;
     registry_model_t *models = NULL;
     size_t found = 0;
     vln_err_t err = registry_store_list_models(self->store, call->arena, &filter, &models, &found);
@@ -264,12 +287,17 @@ list_models(void *worker, vln_call_t **calls, size_t count)
     }
     NEW(call->arena, Valion__V1__ListModelsReply, reply, valion__v1__list_models_reply__init);
     reply->models = vln_arena_alloc(call->arena, found * sizeof *reply->models);
+    vln_page_t page = {0};
     for (size_t i = 0; i < found; i++) {
-        reply->models[reply->n_models++] = model_to_wire(call->arena, &models[i]);
+        Valion__V1__Model *wire = model_to_wire(call->arena, &models[i]);
+        if (!vln_page_take(&page, call->arena, &wire->base)) {
+            break;
+        }
+        reply->models[reply->n_models++] = wire;
     }
-    if ((int)found == filter.limit) {
+    if ((int)found == filter.limit || reply->n_models < found) {
         reply->has_next_token = 1;
-        reply->next_token = token_of(models[found - 1].name);
+        reply->next_token = token_of(models[reply->n_models - 1].name);
     }
     vln_call_reply(call, &reply->base);
 }
@@ -304,11 +332,24 @@ answer_version(vln_call_t *call, const registry_version_key_t *key,
 }
 
 static void
+answer_versions(registry_worker_t *self, vln_call_t **asked, const registry_version_key_t *keys,
+                size_t count)
+{
+    registry_version_t found[VERSIONS_AT_ONCE];
+    vln_err_t err = registry_store_find_versions(self->store, asked[0]->arena, keys, count, found);
+    for (size_t i = 0; i < count; i++) {
+        if (err != VLN_OK) {
+            vln_call_refuse_store(asked[i], err);
+        } else {
+            answer_version(asked[i], &keys[i], &found[i]);
+        }
+    }
+}
+
+static void
 get_version(void *worker, vln_call_t **calls, size_t count)
 {
-    registry_worker_t *self = worker;
     registry_version_key_t keys[VLN_BATCH_MAX];
-    registry_version_t found[VLN_BATCH_MAX];
     vln_call_t *asked[VLN_BATCH_MAX];
     size_t ask_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -321,17 +362,10 @@ get_version(void *worker, vln_call_t **calls, size_t count)
             asked[ask_count++] = calls[i];
         }
     }
-    if (ask_count == 0) {
-        return;
-    }
-    vln_err_t err =
-        registry_store_find_versions(self->store, asked[0]->arena, keys, ask_count, found);
-    for (size_t i = 0; i < ask_count; i++) {
-        if (err != VLN_OK) {
-            vln_call_refuse_store(asked[i], err);
-        } else {
-            answer_version(asked[i], &keys[i], &found[i]);
-        }
+    for (size_t at = 0; at < ask_count; at += VERSIONS_AT_ONCE) {
+        size_t left = ask_count - at;
+        answer_versions(worker, &asked[at], &keys[at],
+                        left < VERSIONS_AT_ONCE ? left : VERSIONS_AT_ONCE);
     }
 }
 
@@ -362,13 +396,16 @@ list_versions(void *worker, vln_call_t **calls, size_t count)
     registry_version_filter_t filter = {.model = request->model,
                                         .prereleases = request->include_prerelease,
                                         .stage = request->has_stage ? (int)request->stage : 0,
-                                        .status = request->has_status ? (int)request->status : 0};
+                                        .status = request->has_status ? (int)request->status : 0,
+                                        .bytes_max = RECORDS_MAX};
+    const char *token = NULL;
     semver_t below;
     semver_t minimum;
     semver_t maximum;
     if (!registry_check_model_name(call, request->model) ||
         !page_size(call, request->page, &filter.limit) ||
-        !parse_bound(call, "page.token", page_token(call, request->page), &below, &filter.below) ||
+        !page_token(call, request->page, &token) ||
+        !parse_bound(call, "page.token", token, &below, &filter.below) ||
         !parse_bound(call, "minimum", request->minimum, &minimum, &filter.minimum) ||
         !parse_bound(call, "maximum", request->maximum, &maximum, &filter.maximum)) {
         return;
@@ -383,13 +420,15 @@ list_versions(void *worker, vln_call_t **calls, size_t count)
     }
     NEW(call->arena, Valion__V1__ListVersionsReply, reply, valion__v1__list_versions_reply__init);
     reply->versions = vln_arena_alloc(call->arena, found * sizeof *reply->versions);
-    size_t bytes = 0;
-    for (size_t i = 0; i < found && bytes < REGISTRY_REPLY_BYTES; i++) {
+    vln_page_t page = {0};
+    for (size_t i = 0; i < found; i++) {
         Valion__V1__Version *wire = registry_version_to_wire(call, &versions[i]);
         if (!wire) {
             return;
         }
-        bytes += versions[i].record_size;
+        if (!vln_page_take(&page, call->arena, &wire->base)) {
+            break;
+        }
         reply->versions[reply->n_versions++] = wire;
     }
     if ((int)found == filter.limit || reply->n_versions < found) {
@@ -572,6 +611,32 @@ sign_head(void *worker, vln_call_t **calls, size_t count)
     vln_call_reply(call, &reply->base);
 }
 
+/* An end that does not move may be signed several times: position and time tell heads apart. */
+static ProtobufCBinaryData
+token_of_head(vln_arena_t *arena, const Valion__V1__LogHead *head)
+{
+    return token_of(vln_arena_printf(arena, "%" PRIu64 ".%" PRId64, head->position, head->time_us));
+}
+
+static bool
+head_of_token(vln_call_t *call, const Valion__V1__Page *page, Valion__V1__LogHead *out)
+{
+    const char *token = NULL;
+    if (!page_token(call, page, &token)) {
+        return false;
+    }
+    char part[32] = "";
+    int64_t position = 0;
+    bool sound = vln_text_next(&token, '.', part, sizeof part) &&
+                 vln_text_to_i64(part, 1, INT64_MAX, &position) &&
+                 vln_text_to_i64(token, 0, INT64_MAX, &out->time_us);
+    out->position = (uint64_t)position;
+    if (!sound) {
+        refuse_token(call);
+    }
+    return sound;
+}
+
 static void
 list_heads(void *worker, vln_call_t **calls, size_t count)
 {
@@ -580,26 +645,28 @@ list_heads(void *worker, vln_call_t **calls, size_t count)
     vln_assert(count == 1);
     const Valion__V1__ListHeadsRequest *request = (const void *)call->request;
     int limit = 0;
-    int64_t before = 0;
-    const char *token = page_token(call, request->page);
-    if (!page_size(call, request->page, &limit)) {
-        return;
-    }
-    if (token && !vln_text_to_i64(token, 1, INT64_MAX, &before)) {
-        vln_call_refuse_field(call, "page.token", "not a token of this list");
+    Valion__V1__LogHead before = VALION__V1__LOG_HEAD__INIT;
+    bool from_start = !request->page || request->page->token.len == 0;
+    if (!page_size(call, request->page, &limit) ||
+        !(from_start || head_of_token(call, request->page, &before))) {
         return;
     }
     NEW(call->arena, Valion__V1__ListHeadsReply, reply, valion__v1__list_heads_reply__init);
-    vln_err_t err = registry_log_list_heads(self->log, call->arena, (uint64_t)before, limit,
-                                            &reply->heads, &reply->n_heads);
+    size_t found = 0;
+    vln_err_t err = registry_log_list_heads(self->log, call->arena, from_start ? NULL : &before,
+                                            limit, &reply->heads, &found);
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
         return;
     }
-    if ((int)reply->n_heads == limit) {
+    vln_page_t page = {0};
+    while (reply->n_heads < found &&
+           vln_page_take(&page, call->arena, &reply->heads[reply->n_heads]->base)) {
+        reply->n_heads++;
+    }
+    if ((int)found == limit || reply->n_heads < found) {
         reply->has_next_token = 1;
-        reply->next_token = token_of(vln_arena_printf(
-            call->arena, "%llu", (unsigned long long)reply->heads[limit - 1]->position));
+        reply->next_token = token_of_head(call->arena, reply->heads[reply->n_heads - 1]);
     }
     vln_call_reply(call, &reply->base);
 }
@@ -612,7 +679,7 @@ list_heads(void *worker, vln_call_t **calls, size_t count)
 #define SERVICES                                                                                 \
     (VLN_ROLE(REGISTRY) | VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER) | VLN_ROLE(DEPLOYER_SERVICE) | \
      VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
-#define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER) | VLN_ROLE(WORKER))
+#define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
 
 /* clang-format off */
 const vln_method_t registry_methods[] = {

@@ -5,10 +5,9 @@
 
 #include "vln_chain.h"
 #include "vln_log.h"
+#include "vln_page.h"
 #include "vln_pb.h"
 #include "vln_pg.h"
-
-enum { PAGE_BYTES = 200 * 1024, EVENT_OVERHEAD = 80 };
 
 /* clang-format off */
 enum { READ_LOG, LOG_END, INSERT_HEAD, LIST_HEADS, TRY_LOCK, TAKE_OUTBOX, APPEND_LOG };
@@ -17,8 +16,8 @@ static const vln_pg_stmt_t statements[] = {
     [READ_LOG] = {"read_log",
         "SELECT position, type, subject, actor, time, payload, hash FROM log"
         " WHERE position > $1::bigint"
-        "   AND ($2::text[] IS NULL OR type = ANY ($2))"
-        "   AND ($3::text[] IS NULL OR split_part(type, '.', 1) = ANY ($3))"
+        "   AND ($2::text[] IS NULL OR type = ANY ($2)"
+        "        OR split_part(type, '.', 1) = ANY ($3::text[]))"
         "   AND ($4::text IS NULL OR subject = $4)"
         " ORDER BY position LIMIT $5::integer"},
     [LOG_END] = {"log_end",
@@ -29,7 +28,9 @@ static const vln_pg_stmt_t statements[] = {
         "         $4::bytea)"},
     [LIST_HEADS] = {"list_heads",
         "SELECT position, hash, time, signature FROM head"
-        " WHERE $1::bigint = 0 OR position < $1 ORDER BY position DESC, time DESC LIMIT $2::integer"},
+        " WHERE $1::bigint = 0 OR (position, time)"
+        "       < ($1, to_timestamp(0) + $2::bigint * interval '1 microsecond')"
+        " ORDER BY position DESC, time DESC LIMIT $3::integer"},
     [TRY_LOCK] = {"try_lock", "SELECT pg_try_advisory_lock(x'56414c'::int, 1)"},
     [TAKE_OUTBOX] = {"take_outbox",
         "WITH taken AS (DELETE FROM outbox WHERE seq = ANY (ARRAY("
@@ -163,13 +164,6 @@ add_types(vln_pg_args_t *args, vln_arena_t *arena, const registry_log_query_t *q
     vln_pg_array(args, families);
 }
 
-static size_t
-size_of(const Valion__V1__Event *event)
-{
-    return event->payload.len + strlen(event->type) + strlen(event->subject) +
-           strlen(event->actor) + EVENT_OVERHEAD;
-}
-
 vln_err_t
 registry_log_read(registry_log_t *self, vln_arena_t *arena, const registry_log_query_t *query,
                   registry_log_page_t *out)
@@ -192,13 +186,15 @@ registry_log_read(registry_log_t *self, vln_arena_t *arena, const registry_log_q
         return err;
     }
     int rows = PQntuples(result);
-    size_t bytes = 0;
+    vln_page_t page = {0};
     out->events = vln_arena_alloc(arena, (size_t)rows * sizeof *out->events);
-    for (int row = 0; row < rows && bytes < PAGE_BYTES; row++) {
+    for (int row = 0; row < rows; row++) {
         Valion__V1__Event *event = read_event(result, row, arena);
         event->has_hash = 1;
         event->hash = copy_bytes(result, row, 6, arena);
-        bytes += size_of(event);
+        if (!vln_page_take(&page, arena, &event->base)) {
+            break;
+        }
         out->events[out->count++] = event;
         out->last = event->position;
     }
@@ -260,12 +256,13 @@ registry_log_sign(registry_log_t *self, vln_arena_t *arena, const uint8_t secret
 }
 
 vln_err_t
-registry_log_list_heads(registry_log_t *self, vln_arena_t *arena, uint64_t before, int limit,
-                        Valion__V1__LogHead ***out, size_t *count)
+registry_log_list_heads(registry_log_t *self, vln_arena_t *arena, const Valion__V1__LogHead *before,
+                        int limit, Valion__V1__LogHead ***out, size_t *count)
 {
     *count = 0;
     vln_pg_args_t args = {0};
-    vln_pg_i64(&args, (int64_t)before);
+    vln_pg_i64(&args, before ? (int64_t)before->position : 0);
+    vln_pg_i64(&args, before ? before->time_us : 0);
     vln_pg_i32(&args, limit);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, LIST_HEADS, &args, &result);

@@ -41,7 +41,7 @@ typedef struct registry_log_page {
     uint64_t end;  /* of the log */
 } registry_log_page_t;
 
-/* At most `limit` events and about 200 KiB. */
+/* At most `limit` events, and what fits one reply (vln_page). */
 VLN_MUST_USE vln_err_t registry_log_read(registry_log_t *self, vln_arena_t *arena,
                                          const registry_log_query_t *query,
                                          registry_log_page_t *out);
@@ -51,9 +51,9 @@ VLN_MUST_USE vln_err_t registry_log_sign(registry_log_t *self, vln_arena_t *aren
                                          const uint8_t secret[VLN_SIGN_SECRET],
                                          Valion__V1__LogHead **out);
 
-/* Newest first, those before this position (0: all). */
+/* Newest first, those before this head, of which position and time are read (NULL: all). */
 VLN_MUST_USE vln_err_t registry_log_list_heads(registry_log_t *self, vln_arena_t *arena,
-                                               uint64_t before, int limit,
+                                               const Valion__V1__LogHead *before, int limit,
                                                Valion__V1__LogHead ***out, size_t *count);
 
 /* Become the relay, or stay it. UNAVAILABLE while another registry is. */

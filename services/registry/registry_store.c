@@ -72,7 +72,10 @@ static const vln_pg_stmt_t statements[] = {
         "  JOIN model m ON m.name = a.model"
         "  JOIN version v ON v.model = a.model AND v.version = coalesce(a.version, m.latest)"},
     [LIST_VERSIONS] = {"list_versions",
-        "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1"
+        "SELECT " VERSION_COLUMNS " FROM ("
+        " SELECT *, sum(octet_length(record)) OVER (ORDER BY major DESC, minor DESC, patch DESC,"
+        "                                  prerelease DESC ROWS UNBOUNDED PRECEDING) AS total"
+        "   FROM version WHERE model = $1"
         " AND ($2::bigint IS NULL OR (major, minor, patch, prerelease)"
         "      < ($2::bigint, $3::bigint, $4::bigint, $5::text))"
         " AND ($6::bigint IS NULL OR (major, minor, patch, prerelease)"
@@ -81,7 +84,9 @@ static const vln_pg_stmt_t statements[] = {
         "      <= ($10::bigint, $11::bigint, $12::bigint, $13::text))"
         " AND ($14::boolean OR prerelease = '2')"
         " AND ($15::integer = 0 OR stage = $15) AND ($16::integer = 0 OR status = $16)"
-        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer"},
+        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer) AS v"
+        " WHERE total - octet_length(record) < $18::bigint"
+        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
     [FIND_BLOB] = {"find_blob",
         "SELECT size_bytes, media_type, created, 0::bigint, bytes FROM blob WHERE digest = $1::bytea"},
     [FIND_BLOB_INFO] = {"find_blob_info",
@@ -509,6 +514,7 @@ registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
     vln_pg_i32(&args, filter->stage);
     vln_pg_i32(&args, filter->status);
     vln_pg_i32(&args, filter->limit);
+    vln_pg_i64(&args, filter->bytes_max);
     PGresult *result = NULL;
     *count = 0;
     vln_err_t err = vln_pg_run(self->pg, LIST_VERSIONS, &args, &result);

@@ -166,6 +166,7 @@ typedef struct registry_version_filter {
     int stage; /* 0: any */
     int status;
     int limit;
+    int64_t bytes_max; /* of records: none that begins beyond */
 } registry_version_filter_t;
 
 VLN_MUST_USE vln_err_t registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,

@@ -14,6 +14,8 @@ enum {
     ARTIFACTS_MAX = 32,
     PAIRS_MAX = 256,
     RECORD_MAX = 64 * 1024,
+    FIELDS_MAX = VLN_PB_MAX_FIELDS - 96,        /* room for stage, aliases, the reply around it */
+    MEMORY_MAX = VLN_PB_MAX_MEMORY - 64 * 1024, /* likewise */
     DESCRIPTION_MAX = 5000,
     KEY_MAX = 250,
     VALUE_MAX = 5000,
@@ -132,6 +134,19 @@ check_artifacts(vln_call_t *call, const Valion__V1__CreateVersionRequest *reques
     return true;
 }
 
+/* A value of a newer release: some other part of the version than the one that is meant would be
+ * counted up in its stead, for ever. */
+static bool
+check_bump(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
+{
+    if (request->version || (uint32_t)request->bump <= VALION__V1__BUMP__BUMP_BUILD) {
+        return true;
+    }
+    vln_call_refuse_field(call, "bump", "a bump of kind %d is not known here; give the version",
+                          (int)request->bump);
+    return false;
+}
+
 static bool
 check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
 {
@@ -143,7 +158,8 @@ check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
            check_pairs(call, "hyperparameters", request->hyperparameters,
                        request->n_hyperparameters) &&
            check_pairs(call, "dataset_info", request->dataset_info, request->n_dataset_info) &&
-           check_metrics(call, request) && check_artifacts(call, request);
+           check_metrics(call, request) && check_bump(call, request) &&
+           check_artifacts(call, request);
 }
 
 /* ---- a batch under the locks of its models ---- */
@@ -448,6 +464,34 @@ answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
     vln_call_reply(call, &reply->base);
 }
 
+/* What is stored must be small enough for every reply that it stands in later: a record that no
+ * reader takes would be lost. */
+static bool
+check_record(vln_call_t *call, const Valion__V1__Version *record)
+{
+    size_t size = 0;
+    vln_pb_scan_t scan;
+    const uint8_t *packed = vln_pb_pack(&record->base, call->arena, &size);
+    bool sound = vln_pb_scan(record->base.descriptor, packed, size, &scan) == VLN_OK;
+    if (size > RECORD_MAX) {
+        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
+                        "the version's metadata takes more than %d bytes: store the large parts "
+                        "as artifacts",
+                        RECORD_MAX);
+        call->limit = RECORD_MAX;
+        return false;
+    }
+    if (!sound || scan.fields > FIELDS_MAX || scan.memory_bytes > MEMORY_MAX) {
+        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
+                        "the version's metadata has more than %d fields, those of all lists "
+                        "together: store the long lists as artifacts",
+                        FIELDS_MAX);
+        call->limit = FIELDS_MAX;
+        return false;
+    }
+    return true;
+}
+
 static vln_err_t
 create_one(creator_t *self, vln_call_t *call)
 {
@@ -471,16 +515,14 @@ create_one(creator_t *self, vln_call_t *call)
                               self->models[at].latest);
         return VLN_OK;
     }
+    size_t blobs_before = self->batch.blob_count;
     Valion__V1__Version *record = make_record(call, &self->models[at], text);
     err = take_artifacts(self, call, record, &sound);
     if (err != VLN_OK || !sound) {
         return err;
     }
-    if (valion__v1__version__get_packed_size(record) > RECORD_MAX) {
-        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
-                        "the version's metadata takes more than %d bytes: store the large parts "
-                        "as artifacts",
-                        RECORD_MAX);
+    if (!check_record(call, record)) {
+        self->batch.blob_count = blobs_before;
         return VLN_OK;
     }
     add_to_batch(self, call, &semver, record);

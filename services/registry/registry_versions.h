@@ -10,10 +10,7 @@
 #include "registry.h"
 #include "valion/v1/registry.pb-c.h"
 
-enum {
-    REGISTRY_CHUNK_MAX = 256 * 1024,
-    REGISTRY_REPLY_BYTES = 200 * 1024, /* of records in one list */
-};
+enum { REGISTRY_CHUNK_MAX = 256 * 1024 };
 
 /* For vln_once_run: `context` is a registry_worker_t. */
 VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **calls, size_t count);
