@@ -16,6 +16,16 @@
 
 enum { PATH_TEXT = 1024, ARENA_BYTES = 4 * 1024 * 1024, BIND_TRIES_MS = 2000 };
 
+/* ---- sockets ---- */
+
+void *
+broker_socket_new(int type, uint64_t io)
+{
+    void *socket = vln_socket_new(type);
+    zmq_setsockopt(socket, ZMQ_AFFINITY, &io, sizeof io);
+    return socket;
+}
+
 /* ---- time ---- */
 
 void
@@ -100,6 +110,7 @@ on_tick(zloop_t *loop, int timer, void *arg)
     broker_clock(self);
     guard_check_memory(self);
     client_try_bind(self);
+    client_tick(self);
     events_try_bind(self);
     broker_finish_ended(self);
     return 0;
@@ -248,6 +259,7 @@ broker_open(broker_t **out, const broker_config_t *config)
     self->second_ms = self->now_ms;
     self->ticked_ms = self->now_ms;
     self->arena = vln_arena_new(ARENA_BYTES);
+    zmq_ctx_set(vln_socket_context(), ZMQ_IO_THREADS, IO_THREADS); /* before the first socket */
     self->route = route_new(&limits, self->now_ms);
     self->principals = principals_new(config->keys, slot_is_idle, self);
     vln_err_t err = open_inside(self);

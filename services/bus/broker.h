@@ -41,6 +41,7 @@ typedef struct broker_config {
     int64_t max_waiting_per_service;
     int64_t max_waiting_mib_per_service;
     int64_t max_waiting_mib;
+    int64_t max_refusals_per_second;
     int64_t no_instance_ms;
     int64_t memory_limit_mib;
 } broker_config_t;

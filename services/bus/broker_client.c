@@ -217,6 +217,46 @@ handle(broker_t *self, incoming_t *in)
     }
 }
 
+static int on_client(zloop_t *loop, zmq_pollitem_t *item, void *arg);
+
+static void
+watch_client(broker_t *self, bool watch)
+{
+    zmq_pollitem_t item = {.socket = self->client, .events = ZMQ_POLLIN};
+    if (watch) {
+        zloop_poller(self->loop, &item, on_client, self);
+    } else {
+        zloop_poller_end(self->loop, &item);
+    }
+}
+
+/*
+ * A refusal costs about as much as passing a call on: many times too many calls would leave no
+ * processor for those that were accepted. So beyond a number of refusals the client socket is not
+ * read until the next tick, and what comes waits with its senders, as TCP does it. Who sends little
+ * is hardly held up: libzmq takes one message of each connection in turn.
+ */
+static void
+rest_if_too_many(broker_t *self)
+{
+    int64_t refused = self->counters[COUNT_refused_busy] - self->busy_at_last_tick;
+    if (refused * 1000 >= self->config->max_refusals_per_second * TICK_MS && self->client) {
+        self->client_rests = true;
+        self->counters[COUNT_refusal_pauses]++;
+        watch_client(self, false);
+    }
+}
+
+void
+client_tick(broker_t *self)
+{
+    self->busy_at_last_tick = self->counters[COUNT_refused_busy];
+    if (self->client_rests && self->client) {
+        watch_client(self, true);
+    }
+    self->client_rests = false;
+}
+
 static int
 on_client(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
@@ -232,6 +272,7 @@ on_client(zloop_t *loop, zmq_pollitem_t *item, void *arg)
         message_close(&in.message);
     }
     broker_finish_ended(self);
+    rest_if_too_many(self);
     return 0;
 }
 
@@ -243,7 +284,7 @@ client_open(broker_t *self)
     static const int one = 1;
     static const int receive_mark = CLIENT_RCVHWM;
     static const int send_mark = CLIENT_SNDHWM;
-    self->client = vln_socket_new(ZMQ_ROUTER);
+    self->client = broker_socket_new(ZMQ_ROUTER, IO_CLIENTS);
     self->client_serial++;
     self->client_bound = false;
     zmq_setsockopt(self->client, ZMQ_ROUTER_MANDATORY, &one, sizeof one);
@@ -255,8 +296,8 @@ client_open(broker_t *self)
         return err;
     }
     guard_watch_client(self);
-    zmq_pollitem_t item = {.socket = self->client, .events = ZMQ_POLLIN};
-    zloop_poller(self->loop, &item, on_client, self);
+    watch_client(self, true);
+    self->client_rests = false;
     client_try_bind(self);
     return VLN_OK;
 }
@@ -273,8 +314,7 @@ void
 client_close(broker_t *self)
 {
     if (self->client) {
-        zmq_pollitem_t item = {.socket = self->client, .events = ZMQ_POLLIN};
-        zloop_poller_end(self->loop, &item);
+        watch_client(self, false);
         guard_unwatch_client(self);
         vln_socket_close(&self->client);
     }

@@ -80,7 +80,7 @@ static vln_err_t
 open_socket(broker_t *self, int type, zloop_fn *handler, void **out)
 {
     static const int mark = SUBSCRIBER_MARK;
-    *out = vln_socket_new(type);
+    *out = broker_socket_new(type, IO_SERVICES);
     zmq_setsockopt(*out, ZMQ_SNDHWM, &mark, sizeof mark);
     vln_err_t err = vln_socket_secure_server(*out, &self->keys, ZAP_DOMAIN_EVENT);
     if (err) {

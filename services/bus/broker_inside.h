@@ -29,6 +29,13 @@ enum {
     HEALTH_MAX = 2048,
 };
 
+/*
+ * Two I/O threads, as bits of ZMQ_AFFINITY. One thread gives each connection the same turn, and a
+ * service is one connection among all those of clients: beside a hundred busy clients its replies
+ * would come through at a hundredth of what the thread can do, and with them everybody's work.
+ */
+enum { IO_CLIENTS = 1, IO_SERVICES = 2, IO_THREADS = 2 };
+
 /* clang-format off */
 #define BROKER_COUNTER_MAP(X)                                                            \
     X(calls)                /* taken from clients */                                      \
@@ -50,6 +57,7 @@ enum {
     X(events_refused)                                                                     \
     X(client_socket_resets) /* memory bound */                                            \
     X(connection_pauses)    /* descriptor bound */                                        \
+    X(refusal_pauses)       /* clients not read for a moment */                           \
     X(unknown_fields)       /* in headers: a newer peer */
 /* clang-format on */
 
@@ -127,6 +135,8 @@ struct broker {
     void *monitor; /* of the client socket */
     uint32_t client_serial;
     bool client_bound;
+    bool client_rests;         /* not read until the next tick */
+    int64_t busy_at_last_tick; /* COUNT_refused_busy then */
     bool events_bound;
     principals_t *principals;
     route_t *route;
@@ -140,6 +150,9 @@ struct broker {
 
 /* ---- broker.c ---- */
 
+/* As vln_socket_new(), with its connections on that I/O thread. */
+void *broker_socket_new(int type, uint64_t io);
+
 /* Reads the clock, turns the wheel; at the start of each callback. */
 void broker_clock(broker_t *self);
 
@@ -152,6 +165,8 @@ VLN_MUST_USE vln_err_t client_open(broker_t *self);
 void client_close(broker_t *self);
 /* Again when the port was not free yet. */
 void client_try_bind(broker_t *self);
+/* Each TICK_MS: clients may be refused again, and are read again. */
+void client_tick(broker_t *self);
 
 /* ---- broker_service.c ---- */
 

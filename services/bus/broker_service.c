@@ -394,7 +394,7 @@ service_open(broker_t *self)
     for (size_t i = 0; i < PEER_BUCKETS; i++) {
         self->peer_buckets[i] = ROUTE_NONE;
     }
-    self->service = vln_socket_new(ZMQ_ROUTER);
+    self->service = broker_socket_new(ZMQ_ROUTER, IO_SERVICES);
     zmq_setsockopt(self->service, ZMQ_ROUTER_MANDATORY, &one, sizeof one);
     vln_err_t err = vln_socket_secure_server(self->service, &self->keys, ZAP_DOMAIN_SERVICE);
     if (err) {

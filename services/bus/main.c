@@ -35,6 +35,8 @@ static const vln_opt_t options[] = {
                     "MiB that wait for one service"),
     VLN_OPT_ROW_INT(broker_config_t, max_waiting_mib, "max-waiting-mib", "256", 1, 1 << 20,
                     "MiB that wait in all"),
+    VLN_OPT_ROW_INT(broker_config_t, max_refusals_per_second, "max-refusals-per-second", "20000", 100, 100000000,
+                    "refusals of what is too much, beyond which clients are not read for a moment"),
     VLN_OPT_ROW_INT(broker_config_t, no_instance_ms, "no-instance-ms", "2000", 0, 60000,
                     "how long a call waits for a service that nobody serves"),
     VLN_OPT_ROW_INT(broker_config_t, memory_limit_mib, "memory-limit-mib", "768", 64, 1 << 20,

@@ -40,7 +40,8 @@ class BusTest(unittest.TestCase):
     """One broker for all tests of a class, and beside them a client that does nothing wrong."""
 
     broker_options = ["--no-instance-ms", str(NO_INSTANCE_MS),
-                      "--max-waiting-per-principal", str(MAX_WAITING)]
+                      "--max-waiting-per-principal", str(MAX_WAITING),
+                      "--max-refusals-per-second", "2000"]
     honest_attempts = 1
     descriptors = None
 
@@ -434,6 +435,17 @@ class Instances(BusTest):
             instance.reply(instance.wait_for("REQUEST"))
             self.expect(self.client.receive(), "OK", None)
 
+    def test_flood_of_refusals_is_held_back_and_all_is_answered(self):
+        flood = 2000
+        self.instance("trainer", "trainer", credit=1)
+        before = self.observed("refusal_pauses")
+        for _ in range(flood):
+            self.client.send("trainer", remaining_ms=2000)
+        statuses = [self.client.receive().status for _ in range(flood)]
+        self.assertEqual(statuses.count("DEADLINE_EXCEEDED"), MAX_WAITING + 1)
+        self.assertEqual(statuses.count("RESOURCE_EXHAUSTED"), flood - MAX_WAITING - 1)
+        self.assertGreater(self.observed("refusal_pauses"), before)
+
     def test_principals_take_turns(self):
         instance = self.instance("trainer", "trainer", credit=1)
         worker = Client(self.broker, self.keys.pair("worker"))
@@ -454,10 +466,13 @@ class Instances(BusTest):
         self.assertLess(seen.index(b"one"), 2)
 
     def client_waiting(self):
+        return self.observed("waiting_now")
+
+    def observed(self, counter):
         """Asked by somebody whose replies do not mix with those of the calls."""
         observer = Client(self.broker, self.keys.pair("gateway"))
         try:
-            return observer.number("waiting_now")
+            return observer.number(counter)
         finally:
             observer.close()
 
