@@ -248,6 +248,14 @@ check_line(check_t *self, const char *line, size_t size, bool heads_only)
     return refuse(self, "%s: neither an event nor a head", self->source);
 }
 
+/* What a crash amid an append leaves. Whoever may cut lines may take whole ones out as well, so that
+ * to pass over it gives nothing away; the report says it. */
+static bool
+is_cut(const char *line, ssize_t size)
+{
+    return size > 0 && line[size - 1] != '}';
+}
+
 /* Each line of the file in turn. */
 static bool
 check_lines(check_t *self, FILE *file, const char *what, bool heads_only)
@@ -264,6 +272,8 @@ check_lines(check_t *self, FILE *file, const char *what, bool heads_only)
         vln_arena_reset(self->arena);
         if (size > CLI_EXPORT_LINE_MAX) {
             good = refuse(self, "%s is longer than %d bytes", self->source, CLI_EXPORT_LINE_MAX);
+        } else if (heads_only && is_cut(line, size)) {
+            self->verdict->cut++;
         } else if (size) {
             good = check_line(self, line, (size_t)size, heads_only);
         }

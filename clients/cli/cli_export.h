@@ -57,6 +57,7 @@ void cli_export_write_head(FILE *out, const Valion__V1__LogHead *head);
 typedef struct cli_verdict {
     uint64_t entries; /* that are right */
     uint64_t heads;   /* checked, in both files */
+    uint64_t cut;     /* lines of the heads file that end in their middle: passed over */
     uint64_t covered; /* highest position that a head signs */
     int64_t covered_us;
     char why[CLI_EXPORT_WHY]; /* "" if all is right, else the first thing that is wrong */

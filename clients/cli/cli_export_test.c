@@ -278,3 +278,15 @@ Test(cli_export, refuses_what_is_no_export)
     cr_expect_not(verify_text("{\"valion_log\":1}\n{\"event\":{}}\n"));
     says("entry 1 is missing: 0 comes in its place");
 }
+
+/* A crash while a head was written; the next one begins on a line of its own. */
+Test(cli_export, passes_over_a_head_that_was_cut_off)
+{
+    FILE *heads = tmpfile();
+    fputs("{\"position\":\"3\",\"time_us\":\"17\n", heads);
+    cli_export_write_head(heads, head_at(2, hashes[1]));
+    fputs("{\"position\":\"4\"", heads);
+    rewind(heads);
+    cr_expect(verify(export_of(0, ENTRIES, NULL), heads), "%s", verdict.why);
+    cr_expect(verdict.heads == 1 && verdict.cut == 2);
+}

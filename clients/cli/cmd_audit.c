@@ -43,6 +43,10 @@ report(const cli_verdict_t *verdict, bool good)
         printf("signed up to entry %" PRIu64 ", at %s\n", verdict->covered,
                vln_time_format(verdict->covered_us, time));
     }
+    if (verdict->cut) {
+        printf("%" PRIu64 " lines of the heads file end in their middle and were passed over\n",
+               verdict->cut);
+    }
     if (verdict->covered < verdict->entries) {
         printf("the last %" PRIu64 " entries are covered by no signature\n",
                verdict->entries - verdict->covered);

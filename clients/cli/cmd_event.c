@@ -123,10 +123,13 @@ print_event(const cli_t *cli, const Valion__V1__Event *event)
 }
 
 /* Prints what is new and moves on. Positions only rise: one that was seen is never printed again,
- * whatever a retry brings. */
+ * whatever a retry brings. *at_end: there is no more now, or a peer that does not say where its log
+ * ends has nothing new. */
 static bool
-take_events(const cli_t *cli, reading_t *self, const Valion__V1__ReadEventsReply *reply)
+take_events(const cli_t *cli, reading_t *self, const Valion__V1__ReadEventsReply *reply,
+            bool *at_end)
 {
+    uint64_t before = self->request.after;
     for (size_t i = 0; i < reply->n_events; i++) {
         if (reply->events[i]->position > self->request.after) {
             print_event(cli, reply->events[i]);
@@ -136,13 +139,9 @@ take_events(const cli_t *cli, reading_t *self, const Valion__V1__ReadEventsReply
     if (reply->has_last && reply->last > self->request.after) {
         self->request.after = reply->last;
     }
+    *at_end =
+        self->request.after == before || (reply->has_end && self->request.after >= reply->end);
     return fflush(stdout) == 0;
-}
-
-static bool
-is_at_end(const reading_t *self, const Valion__V1__ReadEventsReply *reply)
-{
-    return reply->has_end ? self->request.after >= reply->end : reply->n_events == 0;
 }
 
 /* After an error that passes: a word the first time, then longer pauses. False: stop. */
@@ -171,8 +170,8 @@ follow(cli_t *cli, reading_t *self, bool for_ever)
         bool written = true;
         if (err == VLN_OK) {
             pause_ms = 0;
-            written = take_events(cli, self, (const void *)reply.message);
-            end = !for_ever && is_at_end(self, (const void *)reply.message);
+            written = take_events(cli, self, (const void *)reply.message, &end);
+            end = end && !for_ever;
         }
         bool retry = err != VLN_OK && for_ever && vln_err_is_transient(err) && !*cli->stop &&
                      wait_out(cli, err, reply.why, &pause_ms);
@@ -240,11 +239,18 @@ cmd_event_list(cli_t *cli)
 
 /* ---- export ---- */
 
+/*
+ * The log is written as the registry gives it, also where the chain is broken: a file that shows
+ * what is wrong is what 'audit verify' and whoever looks into it need. The fault is said, and the
+ * exit code tells of it.
+ */
 typedef struct exporting {
     FILE *file;
-    cli_chain_t chain; /* checked while it is written */
+    cli_chain_t chain; /* checked while it is written, up to the first fault */
     vln_arena_t *arena;
-    uint64_t until; /* position that must be reached */
+    uint64_t last;  /* position that was written last */
+    uint64_t until; /* highest that a head was signed at: must be reached */
+    bool is_broken;
 } exporting_t;
 
 static cli_exit_t
@@ -263,19 +269,38 @@ sign_head(cli_t *cli, uint64_t *position)
     return code;
 }
 
+/* The newest head may be above the end that was just signed: then a tail of the log is gone. */
 static cli_exit_t
+find_newest_head(cli_t *cli, uint64_t *position)
+{
+    Valion__V1__ListHeadsRequest message = VALION__V1__LIST_HEADS_REQUEST__INIT;
+    const cli_request_t request = {
+        .service = "registry", .method = "ListHeads", .message = &message.base};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    if (code == CLI_OK) {
+        const Valion__V1__ListHeadsReply *heads = (const void *)reply.message;
+        if (heads->n_heads && heads->heads[0]->position > *position) {
+            *position = heads->heads[0]->position;
+        }
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+static void
 export_page(exporting_t *self, const Valion__V1__ReadEventsReply *reply)
 {
     for (size_t i = 0; i < reply->n_events; i++) {
         vln_arena_reset(self->arena);
-        if (!cli_chain_add(&self->chain, reply->events[i], self->arena)) {
-            return cli_fail(CLI_FAILED, "DATA_LOSS: %s", self->chain.why);
-        }
+        self->is_broken =
+            self->is_broken || !cli_chain_add(&self->chain, reply->events[i], self->arena);
         cli_export_write_event(self->file, reply->events[i]);
+        self->last = reply->events[i]->position;
     }
-    return CLI_OK;
 }
 
+/* Up to the head that was signed at the start: a log that grows all the time has no end. */
 static cli_exit_t
 export_events(cli_t *cli, exporting_t *self)
 {
@@ -289,25 +314,22 @@ export_events(cli_t *cli, exporting_t *self)
         vln_reply_t reply;
         code = cli_call(cli, &request, &reply);
         if (code == CLI_OK) {
-            code = export_page(self, (const void *)reply.message);
-            more = self->chain.position > message.after;
-            message.after = self->chain.position;
+            export_page(self, (const void *)reply.message);
+            more = self->last > message.after && self->last < self->until;
+            message.after = self->last;
         }
         vln_reply_wipe(&reply);
-    }
-    if (code == CLI_OK && self->chain.position < self->until) {
-        return cli_fail(CLI_FAILED,
-                        "DATA_LOSS: a head was signed at %" PRIu64 ", but the log ends at %" PRIu64,
-                        self->until, self->chain.position);
     }
     return code;
 }
 
+/* Heads above all that is here were signed meanwhile, for a log that went on. */
 static void
 write_heads(const exporting_t *self, const Valion__V1__ListHeadsReply *heads)
 {
     for (size_t i = 0; i < heads->n_heads; i++) {
-        if (heads->heads[i]->position <= self->chain.position) {
+        uint64_t position = heads->heads[i]->position;
+        if (position <= self->last || position <= self->until) {
             cli_export_write_head(self->file, heads->heads[i]);
         }
     }
@@ -328,7 +350,7 @@ turn_page(Valion__V1__Page *page, const ProtobufCBinaryData *next)
 }
 
 static cli_exit_t
-export_heads(cli_t *cli, exporting_t *self)
+export_heads(cli_t *cli, const exporting_t *self)
 {
     Valion__V1__ListHeadsRequest message = VALION__V1__LIST_HEADS_REQUEST__INIT;
     Valion__V1__Page page = VALION__V1__PAGE__INIT;
@@ -352,22 +374,48 @@ export_heads(cli_t *cli, exporting_t *self)
 }
 
 static cli_exit_t
-export_all(cli_t *cli, FILE *file)
+export_parts(cli_t *cli, exporting_t *self)
+{
+    cli_exit_t code = sign_head(cli, &self->until);
+    cli_export_write_start(self->file);
+    if (code == CLI_OK) {
+        code = find_newest_head(cli, &self->until);
+    }
+    if (code == CLI_OK) {
+        code = export_events(cli, self);
+    }
+    return code == CLI_OK ? export_heads(cli, self) : code;
+}
+
+static cli_exit_t
+judge(const exporting_t *self)
+{
+    fprintf(stderr, "%" PRIu64 " entries exported, signed up to %" PRIu64 "\n", self->last,
+            self->until);
+    if (self->is_broken) {
+        return cli_fail(CLI_FAILED, "DATA_LOSS: %s; the file shows the log as it is",
+                        self->chain.why);
+    }
+    if (self->last < self->until) {
+        return cli_fail(CLI_FAILED,
+                        "DATA_LOSS: a head was signed at %" PRIu64 ", but the log ends at %" PRIu64
+                        "; the file shows the log as it is",
+                        self->until, self->last);
+    }
+    return CLI_OK;
+}
+
+/* *complete: all was written, whatever is wrong with it. */
+static cli_exit_t
+export_all(cli_t *cli, FILE *file, bool *complete)
 {
     exporting_t exporting = {.file = file};
-    cli_exit_t code = sign_head(cli, &exporting.until);
     exporting.arena = vln_arena_new(EXPORT_CHAIN_BUDGET);
     cli_chain_init(&exporting.chain);
-    cli_export_write_start(file);
-    if (code == CLI_OK) {
-        code = export_events(cli, &exporting);
-    }
-    if (code == CLI_OK) {
-        code = export_heads(cli, &exporting);
-    }
-    if (code == CLI_OK) {
-        fprintf(stderr, "%" PRIu64 " entries exported, signed up to %" PRIu64 "\n",
-                exporting.chain.position, exporting.until);
+    cli_exit_t code = export_parts(cli, &exporting);
+    *complete = code == CLI_OK;
+    if (*complete) {
+        code = judge(&exporting);
     }
     cli_chain_wipe(&exporting.chain);
     vln_arena_destroy(&exporting.arena);
@@ -380,24 +428,26 @@ cmd_event_export(cli_t *cli)
 {
     const char *path = cli_args_get(&cli->args, "file");
     char temporary[1024];
+    bool complete = false;
     if (!path) {
         return cli_fail(CLI_USAGE, "--file FILE is wanted; - is standard output");
     }
     if (strcmp(path, "-") == 0) {
-        return export_all(cli, stdout);
+        return export_all(cli, stdout, &complete);
     }
     snprintf(temporary, sizeof temporary, "%s.part", path);
     FILE *file = fopen(temporary, "wb");
     if (!file) {
         return cli_fail(CLI_FAILED, "%s: %s", temporary, strerror(errno));
     }
-    cli_exit_t code = export_all(cli, file);
+    cli_exit_t code = export_all(cli, file, &complete);
     bool written = fflush(file) == 0 && fsync(fileno(file)) == 0;
     written = fclose(file) == 0 && written;
-    if (code == CLI_OK && (!written || rename(temporary, path) != 0)) {
+    if (complete && (!written || rename(temporary, path) != 0)) {
         code = cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
+        complete = false;
     }
-    if (code != CLI_OK) {
+    if (!complete) {
         unlink(temporary);
     }
     return code;
