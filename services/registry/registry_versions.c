@@ -8,6 +8,8 @@
 #include "vln_text.h"
 #include "vln_time.h"
 
+#include "registry_wire.h"
+
 enum {
     INLINE_MAX = 64 * 1024,
     INLINE_TOTAL_MAX = 160 * 1024,

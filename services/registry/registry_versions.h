@@ -18,7 +18,4 @@ VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **call
 /* The record with its stage, status and times; NULL, and the call refused, if it cannot be read. */
 Valion__V1__Version *registry_version_to_wire(vln_call_t *call, const registry_version_t *version);
 
-/* False, and the call refused, unless it can name a model. */
-bool registry_check_model_name(vln_call_t *call, const char *name);
-
 #endif

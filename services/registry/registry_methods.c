@@ -1,0 +1,39 @@
+#include "registry.h"
+#include "registry_handlers.h"
+#include "valion/v1/registry.pb-c.h"
+
+#define READERS                                                                         \
+    (VLN_ROLE(VIEWER) | VLN_ROLE(PUBLISHER) | VLN_ROLE(DEPLOYER) | VLN_ROLE(OPERATOR) | \
+     VLN_ROLE(APPROVER) | VLN_ROLE(ADMIN) | SERVICES)
+#define SERVICES                                                                                 \
+    (VLN_ROLE(REGISTRY) | VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER) | VLN_ROLE(DEPLOYER_SERVICE) | \
+     VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
+#define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
+
+/* clang-format off */
+const vln_method_t registry_methods[] = {
+    /* method           handler            roles              flags                     body_max */
+    {"CreateModel",     registry_create_model,      WRITERS,           VLN_MUTATES | VLN_BATCHES, 65536},
+    {"GetModel",        registry_get_model,         READERS,           VLN_BATCHES,               4096},
+    {"ListModels",      registry_list_models,       READERS,           0,                         4096},
+    {"CreateVersion",   registry_create_version,    WRITERS,           VLN_MUTATES | VLN_BATCHES, 262144},
+    {"GetVersion",      registry_get_version,       READERS,           VLN_BATCHES,               4096},
+    {"ListVersions",    registry_list_versions,     READERS,           0,                         4096},
+    {"GetChunk",        registry_get_chunk,         READERS,           0,                         1024},
+    {"GetArtifactInfo", registry_get_artifact_info, READERS,           0,                         1024},
+    {"ReadEvents",      registry_read_events,       READERS,           VLN_BATCHES | VLN_PARKS,   8192},
+    {"SignHead",        registry_sign_head,         VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR), 0,      1024},
+    {"ListHeads",       registry_list_heads,        READERS,           0,                         1024},
+};
+/* clang-format on */
+const size_t registry_method_count = VLN_COUNT(registry_methods);
+
+const char *const registry_planned[] = {
+    "UpdateVersion",    "DeleteVersion",  "SetAlias",        "SetSignature", "BeginUpload",
+    "PutChunk",         "CommitUpload",   "CreateDataset",   "GetDataset",   "ListDatasets",
+    "Promote",          "GetHistory",     "OpenGrant",       "CloseGrant",   "GetServingAt",
+    "PutReport",        "GetReport",      "ListReports",     "PutPolicy",    "GetPolicy",
+    "ListPolicies",     "SuggestVersion", "CompareVersions", "GetChangelog", "PutVersionRule",
+    "ListVersionRules",
+};
+const size_t registry_planned_count = VLN_COUNT(registry_planned);

@@ -1,0 +1,37 @@
+/*
+ * registry_wire - what handlers do to requests and replies alike: tags, names, pages.
+ */
+#ifndef REGISTRY_WIRE_H
+#define REGISTRY_WIRE_H
+
+#include "vln_call.h"
+
+#include "valion/v1/common.pb-c.h"
+
+/* A message of this type in the arena, with its defaults. */
+#define NEW(arena, type, name, init)                   \
+    type *name = vln_arena_alloc(arena, sizeof *name); \
+    init(name)
+
+/* protobuf-c has no const; packing only reads. */
+char *registry_borrowed(const char *text);
+
+/* One a line, sorted, each once; NULL, and the call refused, if one is not a tag. */
+const char *registry_join_tags(vln_call_t *call, char *const *tags, size_t count);
+void registry_split_tags(vln_arena_t *arena, const char *joined, char ***out, size_t *count);
+
+/* Each of these: false, and the call refused, if it does not hold. */
+bool registry_check_text(vln_call_t *call, const char *field, const char *text, size_t max);
+bool registry_check_model_name(vln_call_t *call, const char *name);
+
+void registry_refuse_no_model(vln_call_t *call, const char *name);
+
+/* Page size within bounds. */
+bool registry_page_size(vln_call_t *call, const Valion__V1__Page *page, int *out);
+/* The page's token as text, NULL at the start. */
+bool registry_page_token(vln_call_t *call, const Valion__V1__Page *page, const char **out);
+void registry_refuse_token(vln_call_t *call);
+/* The token that brings the next page; borrows the text. */
+ProtobufCBinaryData registry_token_of(const char *text);
+
+#endif
