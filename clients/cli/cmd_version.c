@@ -134,11 +134,12 @@ put_chunk(cli_t *cli, upload_t *file, ProtobufCBinaryData id, int64_t *offset, u
 }
 
 static cli_exit_t
-commit_upload(cli_t *cli, ProtobufCBinaryData id)
+commit_upload(cli_t *cli, upload_t *file, ProtobufCBinaryData id)
 {
     Valion__V1__CommitUploadRequest message = VALION__V1__COMMIT_UPLOAD_REQUEST__INIT;
-    message.has_upload_id = 1;
+    message.has_upload_id = message.has_digest = 1;
     message.upload_id = id;
+    message.digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
     const cli_request_t request = {
         .service = "registry", .method = "CommitUpload", .message = &message.base};
     vln_reply_t reply;
@@ -164,7 +165,7 @@ send_file(cli_t *cli, upload_t *file)
         code = *cli->stop ? CLI_INTERRUPTED : put_chunk(cli, file, upload_id, &offset, block);
     }
     free(block);
-    return code == CLI_OK ? commit_upload(cli, upload_id) : code;
+    return code == CLI_OK ? commit_upload(cli, file, upload_id) : code;
 }
 
 /* ---- create ---- */

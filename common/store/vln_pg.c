@@ -67,7 +67,7 @@ judge_failure(vln_pg_t *self, const char *what, const PGresult *result)
     bool lost = PQstatus(self->connection) != CONNECTION_OK;
     vln_err_t err = lost || !sqlstate ? VLN_UNAVAILABLE : err_of_sqlstate(sqlstate);
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    if (err == VLN_INTERNAL) {
+    if (err == VLN_INTERNAL || err == VLN_INVALID_ARGUMENT) { /* handlers check what comes in */
         vln_error("pg.failed", kv_str("statement", what), kv_str("sqlstate", self->sqlstate),
                   kv_str("detail", primary ? primary : "no detail"));
     } else if (err == VLN_UNAVAILABLE) {

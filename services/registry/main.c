@@ -1,16 +1,14 @@
 /*
  * valion-registry - models, versions, artifacts, and the event log.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "vln_database.h"
 #include "vln_log.h"
 
 #include "registry.h"
+#include "registry_files.h"
 #include "valion/v1/registry.pb-c.h"
 
 static const vln_opt_t options[] = {
@@ -20,6 +18,8 @@ static const vln_opt_t options[] = {
                      "libpq connection string; a password comes from PGPASSFILE"),
     {"path", VLN_OPT_TEXT, offsetof(registry_config_t, path), "var/registry", 0, 0,
      "MLOPS_REGISTRY_PATH", "folder of artifact files and of the log's signed heads"},
+    VLN_OPT_ROW_INT(registry_config_t, max_artifact_mib, "max-artifact-mib", "2048", 1, 1 << 20,
+                    "largest artifact that is taken, MiB"),
     {0},
 };
 
@@ -72,9 +72,8 @@ migrate(const char *database)
 static vln_err_t
 prepare(registry_t *self)
 {
-    if (mkdir(self->config->path, 0755) != 0 && errno != EEXIST) {
-        vln_error("path.missing", kv_str("path", self->config->path),
-                  kv_str("detail", strerror(errno)));
+    vln_err_t err = registry_files_prepare(self->config->path);
+    if (err != VLN_OK) {
         return VLN_FAILED_PRECONDITION;
     }
     char path[512];

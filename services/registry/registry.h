@@ -15,6 +15,7 @@ typedef struct registry_config {
     vln_service_options_t service;
     const char *database;
     const char *path;
+    int64_t max_artifact_mib;
 } registry_config_t;
 
 /* What calls park on; index in registry_topics. */

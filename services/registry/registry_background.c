@@ -11,11 +11,14 @@
 #include "vln_time.h"
 
 #include "registry.h"
+#include "registry_files.h"
+#include "registry_uploads_store.h"
 
 enum {
-    IDLE_MS = 50,          /* how long an event may wait for the relay */
-    BUSY_MS = 10,          /* between small batches, so that they grow */
-    STANDBY_MS = 500,      /* another registry is the relay */
+    IDLE_MS = 50,     /* how long an event may wait for the relay */
+    BUSY_MS = 10,     /* between small batches, so that they grow */
+    STANDBY_MS = 500, /* another registry is the relay */
+    SWEEP_UPLOADS = 100,
     KEEP_EVERY_MS = 60000, /* what came after the last head is not covered by one */
     RETRY_MS = 500,
     ARENA_BUDGET = 64 * 1024 * 1024,
@@ -158,6 +161,24 @@ sweep(registry_store_t *store)
     }
 }
 
+/* Bytes that nobody sent on for a day. */
+static void
+sweep_uploads(const registry_t *self, registry_store_t *store, vln_arena_t *arena)
+{
+    vln_id_t *ids = NULL;
+    size_t count = 0;
+    if (registry_store_ensure(store) != VLN_OK ||
+        registry_uploads_sweep(store, arena, SWEEP_UPLOADS, &ids, &count) != VLN_OK) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        registry_files_drop(self->config->path, &ids[i]);
+    }
+    if (count > 0) {
+        vln_info("uploads.swept", kv_i64("count", (int64_t)count));
+    }
+}
+
 void
 registry_run_keeper(void *context, vln_stop_t *stop)
 {
@@ -175,6 +196,7 @@ registry_run_keeper(void *context, vln_stop_t *stop)
             sign_if_moved(self, log, arena, &signed_at);
         }
         sweep(store);
+        sweep_uploads(self, store, arena);
     }
     vln_arena_destroy(&arena);
     registry_store_close(&store);

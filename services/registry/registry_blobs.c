@@ -4,6 +4,7 @@
 #include "vln_text.h"
 
 #include "registry.h"
+#include "registry_files.h"
 #include "registry_handlers.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
@@ -46,14 +47,39 @@ verify_blob(vln_call_t *call, const registry_blob_t *blob)
     return false;
 }
 
+/* A piece of a file; the reader, who has all of them, checks the digest. NULL, and the call refused,
+ * if the file is not what was kept. */
+static const uint8_t *
+read_file(const registry_worker_t *self, vln_call_t *call, const registry_blob_t *blob,
+          int64_t offset, int64_t size)
+{
+    uint8_t *bytes = vln_arena_alloc(call->arena, (size_t)size + 1);
+    vln_err_t err = registry_files_read(self->registry->config->path, blob->digest, offset, bytes,
+                                        (size_t)size);
+    if (err == VLN_DATA_LOSS) {
+        char hex[2 * VLN_DIGEST_BYTES + 1];
+        vln_hex_encode(blob->digest, VLN_DIGEST_BYTES, hex);
+        vln_error("artifact.corrupt", kv_str("digest", hex));
+        vln_call_refuse(call, err, VALION__V1__REASON__REASON_CORRUPT,
+                        "the file of the artifact %s is gone or too short: restore it from a "
+                        "backup",
+                        hex);
+    } else if (err != VLN_OK) {
+        vln_call_refuse_store(call, err);
+    }
+    return err == VLN_OK ? bytes : NULL;
+}
+
 void
 registry_get_chunk(void *worker, vln_call_t **calls, size_t count)
 {
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
     const Valion__V1__GetChunkRequest *request = (const void *)call->request;
+    registry_worker_t *self = worker;
     registry_blob_t blob;
-    if (!find_blob(worker, call, &request->digest, true, &blob) || !verify_blob(call, &blob)) {
+    if (!find_blob(self, call, &request->digest, true, &blob) ||
+        (blob.bytes && !verify_blob(call, &blob))) {
         return;
     }
     if (request->offset < 0 || request->offset > blob.size_bytes) {
@@ -69,8 +95,12 @@ registry_get_chunk(void *worker, vln_call_t **calls, size_t count)
     NEW(call->arena, Valion__V1__GetChunkReply, reply, valion__v1__get_chunk_reply__init);
     reply->has_total_bytes = 1;
     reply->total_bytes = blob.size_bytes;
-    vln_call_reply(call, &reply->base);
-    vln_call_reply_raw(call, blob.bytes + request->offset, (size_t)size);
+    const uint8_t *bytes = blob.bytes ? blob.bytes + request->offset
+                                      : read_file(self, call, &blob, request->offset, size);
+    if (bytes) {
+        vln_call_reply(call, &reply->base);
+        vln_call_reply_raw(call, bytes, (size_t)size);
+    }
 }
 
 void

@@ -9,6 +9,8 @@
     (VLN_ROLE(REGISTRY) | VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER) | VLN_ROLE(DEPLOYER_SERVICE) | \
      VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
 #define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
+/* Bytes alone change nothing: a version or a report has to name them. */
+#define UPLOADERS (WRITERS | VLN_ROLE(VALIDATOR))
 
 /* clang-format off */
 const vln_method_t registry_methods[] = {
@@ -21,6 +23,9 @@ const vln_method_t registry_methods[] = {
     {"ListVersions",    registry_list_versions,     READERS,           0,                         4096},
     {"GetChunk",        registry_get_chunk,         READERS,           0,                         1024},
     {"GetArtifactInfo", registry_get_artifact_info, READERS,           0,                         1024},
+    {"BeginUpload",     registry_begin_upload,    UPLOADERS,  0,                         1024},
+    {"PutChunk",        registry_put_chunk,       UPLOADERS,  0,                         1024},
+    {"CommitUpload",    registry_commit_upload,   UPLOADERS,  0,                         1024},
     {"ReadEvents",      registry_read_events,       READERS,           VLN_BATCHES | VLN_PARKS,   8192},
     {"SignHead",        registry_sign_head,         VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR), 0,      1024},
     {"ListHeads",       registry_list_heads,        READERS,           0,                         1024},
@@ -29,11 +34,10 @@ const vln_method_t registry_methods[] = {
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
 const char *const registry_planned[] = {
-    "UpdateVersion",    "DeleteVersion",  "SetAlias",        "SetSignature", "BeginUpload",
-    "PutChunk",         "CommitUpload",   "CreateDataset",   "GetDataset",   "ListDatasets",
-    "Promote",          "GetHistory",     "OpenGrant",       "CloseGrant",   "GetServingAt",
-    "PutReport",        "GetReport",      "ListReports",     "PutPolicy",    "GetPolicy",
-    "ListPolicies",     "SuggestVersion", "CompareVersions", "GetChangelog", "PutVersionRule",
-    "ListVersionRules",
+    "UpdateVersion", "DeleteVersion",  "SetAlias",         "SetSignature",   "CreateDataset",
+    "GetDataset",    "ListDatasets",   "Promote",          "GetHistory",     "OpenGrant",
+    "CloseGrant",    "GetServingAt",   "PutReport",        "GetReport",      "ListReports",
+    "PutPolicy",     "GetPolicy",      "ListPolicies",     "SuggestVersion", "CompareVersions",
+    "GetChangelog",  "PutVersionRule", "ListVersionRules",
 };
 const size_t registry_planned_count = VLN_COUNT(registry_planned);

@@ -1,20 +1,15 @@
-#include "registry_store.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off */
-/* All SQL of the registry but the log's. Indexed by the enum, whose order is free. */
-enum {
-    FIND_REQUESTS, KEEP_REQUESTS, FENCE, SWEEP, INSERT_EVENTS,
-    CREATE_MODEL, FIND_MODEL, LIST_MODELS, LOCK_MODELS, UPDATE_MODELS,
-    INSERT_BLOBS, INSERT_VERSIONS, INSERT_ARTIFACTS, LINE_TOP, HAS_VERSION, FIND_VERSIONS,
-    LIST_VERSIONS, FIND_BLOB, FIND_BLOB_INFO,
-};
+#include "registry_store_inside.h"
 
+/* clang-format off */
+/* All SQL of the registry but the log's. */
 #define MODEL_COLUMNS                                                                       \
     "name, description, tags, author, algorithm, framework, latest, versions, revision,"    \
     " created, updated"
+#define UPLOAD_COLUMNS                                                                      \
+    "id, digest, size_bytes, media_type, author, chunks, committing"
 #define VERSION_COLUMNS                                                                     \
     "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record"
 
@@ -93,12 +88,32 @@ static const vln_pg_stmt_t statements[] = {
         "SELECT size_bytes, media_type, created,"
         "       (SELECT count(*) FROM artifact a WHERE a.digest = b.digest)"
         "  FROM blob b WHERE digest = $1::bytea"},
+    [COUNT_UPLOADS] = {"count_uploads",
+        "SELECT count(*) FILTER (WHERE author = $1), coalesce(sum(size_bytes), 0)::bigint"
+        "  FROM upload"},
+    [BEGIN_UPLOAD] = {"begin_upload",
+        "INSERT INTO upload (id, digest, size_bytes, media_type, author, chunks)"
+        " VALUES ($1::bytea, $2::bytea, $3::bigint, $4, $5, $6::bytea)"
+        " ON CONFLICT (digest, size_bytes) DO NOTHING RETURNING " UPLOAD_COLUMNS},
+    [FIND_UPLOAD] = {"find_upload", "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = $1::bytea"},
+    [FIND_UPLOAD_OF] = {"find_upload_of",
+        "SELECT " UPLOAD_COLUMNS " FROM upload WHERE digest = $1::bytea AND size_bytes = $2::bigint"},
+    [MARK_CHUNK] = {"mark_chunk",
+        "UPDATE upload SET chunks = set_bit(chunks, $2::bigint, 1), touched = now()"
+        " WHERE id = $1::bytea AND NOT committing AND $2::bigint < octet_length(chunks) * 8"
+        " RETURNING " UPLOAD_COLUMNS},
+    [CLOSE_UPLOAD] = {"close_upload",
+        "UPDATE upload SET committing = true, touched = now() WHERE id = $1::bytea"},
+    [RESET_UPLOAD] = {"reset_upload",
+        "UPDATE upload SET committing = false, touched = now(),"
+        "       chunks = decode(repeat('00', octet_length(chunks)), 'hex') WHERE id = $1::bytea"},
+    [DROP_UPLOAD] = {"drop_upload", "DELETE FROM upload WHERE id = $1::bytea"},
+    [FIND_OLD_UPLOADS] = {"find_old_uploads",
+        "DELETE FROM upload WHERE id = ANY (ARRAY(SELECT id FROM upload"
+        "  WHERE touched < now() - interval '24 hours' LIMIT $1::integer FOR UPDATE SKIP LOCKED))"
+        " RETURNING id"},
 };
 /* clang-format on */
-
-struct registry_store {
-    vln_pg_t *pg;
-};
 
 vln_err_t
 registry_store_open(registry_store_t **out, const char *database)
@@ -548,7 +563,9 @@ registry_store_find_blob(registry_store_t *self, vln_arena_t *arena, const uint8
         memcpy(out->digest, digest, VLN_DIGEST_BYTES);
         size_t size = 0;
         const uint8_t *bytes = with_bytes ? vln_pg_get_bytes(result, 0, 4, &size) : NULL;
-        out->bytes = with_bytes ? vln_arena_memdup(arena, bytes, size) : NULL;
+        out->bytes = with_bytes && !vln_pg_is_null(result, 0, 4)
+                         ? vln_arena_memdup(arena, bytes, size)
+                         : NULL;
     }
     PQclear(result);
     return err;

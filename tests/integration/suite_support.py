@@ -45,6 +45,11 @@ class Suite:
         self.down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def pid(self, name):
+        """Of the process that the supervisor runs under this name."""
+        return int(run_to_end(["s6-svstat", "-o", "pid",
+                               os.path.join(self.folder, "s6", name)]).stdout)
+
     def cli(self, *words):
         """The command line, as a finished process."""
         return run_to_end([os.path.join(self.programs, "valion"), "--bus", self.bus, "--keys",
