@@ -2,7 +2,7 @@
  * registry_handlers - a function for each method, in the order of registry_methods.c, which says
  * which file holds it: models and versions in registry_handlers.c, bytes in registry_blobs.c and
  * registry_uploads.c, the
- * log in registry_events.c. `worker` is a registry_worker_t.
+ * version manager in registry_manager.c, the log in registry_events.c. `worker` is a registry_worker_t.
  */
 #ifndef REGISTRY_HANDLERS_H
 #define REGISTRY_HANDLERS_H
@@ -20,6 +20,9 @@ void registry_get_artifact_info(void *worker, vln_call_t **calls, size_t count);
 void registry_begin_upload(void *worker, vln_call_t **calls, size_t count);
 void registry_put_chunk(void *worker, vln_call_t **calls, size_t count);
 void registry_commit_upload(void *worker, vln_call_t **calls, size_t count);
+void registry_suggest_version(void *worker, vln_call_t **calls, size_t count);
+void registry_compare_versions(void *worker, vln_call_t **calls, size_t count);
+void registry_get_changelog(void *worker, vln_call_t **calls, size_t count);
 void registry_read_events(void *worker, vln_call_t **calls, size_t count);
 void registry_sign_head(void *worker, vln_call_t **calls, size_t count);
 void registry_list_heads(void *worker, vln_call_t **calls, size_t count);

@@ -9,35 +9,38 @@
     (VLN_ROLE(REGISTRY) | VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER) | VLN_ROLE(DEPLOYER_SERVICE) | \
      VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
 #define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
+#define OPERATORS (VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR))
 /* Bytes alone change nothing: a version or a report has to name them. */
 #define UPLOADERS (WRITERS | VLN_ROLE(VALIDATOR))
 
 /* clang-format off */
 const vln_method_t registry_methods[] = {
-    /* method           handler            roles              flags                     body_max */
-    {"CreateModel",     registry_create_model,      WRITERS,           VLN_MUTATES | VLN_BATCHES, 65536},
-    {"GetModel",        registry_get_model,         READERS,           VLN_BATCHES,               4096},
-    {"ListModels",      registry_list_models,       READERS,           0,                         4096},
-    {"CreateVersion",   registry_create_version,    WRITERS,           VLN_MUTATES | VLN_BATCHES, 262144},
-    {"GetVersion",      registry_get_version,       READERS,           VLN_BATCHES,               4096},
-    {"ListVersions",    registry_list_versions,     READERS,           0,                         4096},
-    {"GetChunk",        registry_get_chunk,         READERS,           0,                         1024},
-    {"GetArtifactInfo", registry_get_artifact_info, READERS,           0,                         1024},
-    {"BeginUpload",     registry_begin_upload,    UPLOADERS,  0,                         1024},
-    {"PutChunk",        registry_put_chunk,       UPLOADERS,  0,                         1024},
-    {"CommitUpload",    registry_commit_upload,   UPLOADERS,  0,                         1024},
-    {"ReadEvents",      registry_read_events,       READERS,           VLN_BATCHES | VLN_PARKS,   8192},
-    {"SignHead",        registry_sign_head,         VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR), 0,      1024},
-    {"ListHeads",       registry_list_heads,        READERS,           0,                         1024},
+    /* method          handler                     roles      flags                      body_max */
+    {"CreateModel",     registry_create_model,      WRITERS,   VLN_MUTATES | VLN_BATCHES, 65536},
+    {"GetModel",        registry_get_model,         READERS,   VLN_BATCHES,               4096},
+    {"ListModels",      registry_list_models,       READERS,   0,                         4096},
+    {"CreateVersion",   registry_create_version,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 262144},
+    {"GetVersion",      registry_get_version,       READERS,   VLN_BATCHES,               4096},
+    {"ListVersions",    registry_list_versions,     READERS,   0,                         4096},
+    {"GetChunk",        registry_get_chunk,         READERS,   0,                         1024},
+    {"GetArtifactInfo", registry_get_artifact_info, READERS,   0,                         1024},
+    {"BeginUpload",     registry_begin_upload,      UPLOADERS, 0,                         1024},
+    {"PutChunk",        registry_put_chunk,         UPLOADERS, 0,                         1024},
+    {"CommitUpload",    registry_commit_upload,     UPLOADERS, 0,                         1024},
+    {"SuggestVersion",  registry_suggest_version,   READERS,   0,                         4096},
+    {"CompareVersions", registry_compare_versions,  READERS,   0,                         4096},
+    {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
+    {"ReadEvents",      registry_read_events,       READERS,   VLN_BATCHES | VLN_PARKS,   8192},
+    {"SignHead",        registry_sign_head,         OPERATORS, 0,                         1024},
+    {"ListHeads",       registry_list_heads,        READERS,   0,                         1024},
 };
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
 const char *const registry_planned[] = {
-    "UpdateVersion", "DeleteVersion",  "SetAlias",         "SetSignature",   "CreateDataset",
-    "GetDataset",    "ListDatasets",   "Promote",          "GetHistory",     "OpenGrant",
-    "CloseGrant",    "GetServingAt",   "PutReport",        "GetReport",      "ListReports",
-    "PutPolicy",     "GetPolicy",      "ListPolicies",     "SuggestVersion", "CompareVersions",
-    "GetChangelog",  "PutVersionRule", "ListVersionRules",
+    "UpdateVersion", "DeleteVersion", "SetAlias",     "SetSignature",   "CreateDataset",
+    "GetDataset",    "ListDatasets",  "Promote",      "GetHistory",     "OpenGrant",
+    "CloseGrant",    "GetServingAt",  "PutReport",    "GetReport",      "ListReports",
+    "PutPolicy",     "GetPolicy",     "ListPolicies", "PutVersionRule", "ListVersionRules",
 };
 const size_t registry_planned_count = VLN_COUNT(registry_planned);
