@@ -158,5 +158,8 @@ cli_exit_t cmd_model_show(cli_t *cli);
 cli_exit_t cmd_version_create(cli_t *cli);
 cli_exit_t cmd_version_list(cli_t *cli);
 cli_exit_t cmd_version_show(cli_t *cli);
+cli_exit_t cmd_version_suggest(cli_t *cli);
+cli_exit_t cmd_version_compare(cli_t *cli);
+cli_exit_t cmd_version_changelog(cli_t *cli);
 
 #endif

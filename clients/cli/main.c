@@ -118,6 +118,22 @@ static const cli_option_t version_create_options[] = {
     {"framework",    0, "TEXT",       false, "such as xgboost"},
     {0},
 };
+static const cli_option_t suggest_options[] = {
+    {"breaking",     0, NULL,     false, "callers have to change"},
+    {"architecture", 0, NULL,     false, "another kind of model"},
+    {"feature",      0, NULL,     false, "it can do more"},
+    {"improvement",  0, "SHARE",  false, "better by this; above 0.1 counts as a feature"},
+    {"fix",          0, NULL,     false, "the same, put right"},
+    {"drift",        0, NULL,     false, "fitted anew to data that moved"},
+    {"experimental", 0, NULL,     false, "not for use yet"},
+    {"scheme",       0, "SCHEME", false, "semantic, timestamp, sequential, hybrid [semantic]"},
+    {0},
+};
+static const cli_option_t compare_options[] = {
+    {"model", 0, "MODEL", false, "both are its versions: compare their records too"},
+    {"level", 0, "LEVEL", false, "compatible down to major, minor or patch [minor]"},
+    {0},
+};
 static const cli_option_t version_list_options[] = {
     {"model",         0, "MODEL",  false, "its name"},
     {"stage",         0, "STAGE",  false, "development, staging, production, archived"},
@@ -163,6 +179,9 @@ static const cli_command_t commands[] = {
     {"version create", "",                    "a version with its files",                          NULL,        version_create_options, 0, 0, cmd_version_create},
     {"version list",   "",                    "a model's versions, highest first",                 NULL,        version_list_options,   0, 0, cmd_version_list},
     {"version show",   "MODEL[@VERSION|@ALIAS]", "one version; the latest if none is said",        NULL,        NULL,                   1, 1, cmd_version_show},
+    {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          NULL,        suggest_options,        1, 1, cmd_version_suggest},
+    {"version compare", "LEFT RIGHT",         "which is higher, and what differs",                 NULL,        compare_options,        2, 2, cmd_version_compare},
+    {"version changelog", "MODEL",            "what changed from version to version, as Markdown", NULL,        NULL,                   1, 1, cmd_version_changelog},
     {"job submit",     "",                    "store a piece of work; prints its id",              submit_more, job_submit_options,     0, 0, cmd_job_submit},
     {"job watch",      "ID",                  "follow a job to its end; exit 0 only if it is done", NULL,       NULL,                   1, 1, cmd_job_watch},
     {"job list",       "",                    "jobs, newest first",                                NULL,        job_list_options,       0, 0, cmd_job_list},
