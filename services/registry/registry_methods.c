@@ -8,7 +8,7 @@
 #define SERVICES                                                                                 \
     (VLN_ROLE(REGISTRY) | VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER) | VLN_ROLE(DEPLOYER_SERVICE) | \
      VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
-#define WRITERS (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
+#define WRITERS   (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
 #define OPERATORS (VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR))
 /* Bytes alone change nothing: a version or a report has to name them. */
 #define UPLOADERS (WRITERS | VLN_ROLE(VALIDATOR))
@@ -27,6 +27,9 @@ const vln_method_t registry_methods[] = {
     {"BeginUpload",     registry_begin_upload,      UPLOADERS, 0,                         1024},
     {"PutChunk",        registry_put_chunk,         UPLOADERS, 0,                         1024},
     {"CommitUpload",    registry_commit_upload,     UPLOADERS, 0,                         1024},
+    {"CreateDataset",   registry_create_dataset,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 131072},
+    {"GetDataset",      registry_get_dataset,       READERS,   0,                         1024},
+    {"ListDatasets",    registry_list_datasets,     READERS,   0,                         4096},
     {"SuggestVersion",  registry_suggest_version,   READERS,   0,                         4096},
     {"CompareVersions", registry_compare_versions,  READERS,   0,                         4096},
     {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
@@ -38,9 +41,9 @@ const vln_method_t registry_methods[] = {
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
 const char *const registry_planned[] = {
-    "UpdateVersion", "DeleteVersion", "SetAlias",     "SetSignature",   "CreateDataset",
-    "GetDataset",    "ListDatasets",  "Promote",      "GetHistory",     "OpenGrant",
-    "CloseGrant",    "GetServingAt",  "PutReport",    "GetReport",      "ListReports",
-    "PutPolicy",     "GetPolicy",     "ListPolicies", "PutVersionRule", "ListVersionRules",
+    "UpdateVersion",  "DeleteVersion",    "SetAlias",   "SetSignature", "Promote",
+    "GetHistory",     "OpenGrant",        "CloseGrant", "GetServingAt", "PutReport",
+    "GetReport",      "ListReports",      "PutPolicy",  "GetPolicy",    "ListPolicies",
+    "PutVersionRule", "ListVersionRules",
 };
 const size_t registry_planned_count = VLN_COUNT(registry_planned);

@@ -112,6 +112,20 @@ static const vln_pg_stmt_t statements[] = {
         "DELETE FROM upload WHERE id = ANY (ARRAY(SELECT id FROM upload"
         "  WHERE touched < now() - interval '24 hours' LIMIT $1::integer FOR UPDATE SKIP LOCKED))"
         " RETURNING id"},
+    [CREATE_DATASET] = {"create_dataset",
+        "INSERT INTO dataset (name, digest, record) VALUES ($1, $2::bytea, $3::bytea)"
+        " ON CONFLICT (name, digest) DO NOTHING RETURNING name, record, created"},
+    [FIND_DATASET] = {"find_dataset",
+        "SELECT name, record, created FROM dataset"
+        " WHERE name = $1 AND ($2::bytea IS NULL OR digest = $2) ORDER BY seq DESC LIMIT 1"},
+    [LIST_DATASETS] = {"list_datasets",
+        "SELECT name, record, created FROM ("
+        " SELECT *, sum(octet_length(record)) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS total"
+        "   FROM (SELECT DISTINCT ON (name) name, record, created FROM dataset"
+        "          WHERE name > coalesce($1::text, '')"
+        "            AND ($2::text IS NULL OR strpos(lower(name), lower($2)) > 0)"
+        "          ORDER BY name, seq DESC LIMIT $3::integer) AS newest) AS d"
+        " WHERE total - octet_length(record) < $4::bigint ORDER BY name"},
 };
 /* clang-format on */
 

@@ -36,6 +36,9 @@ enum {
     RESET_UPLOAD,
     DROP_UPLOAD,
     FIND_OLD_UPLOADS,
+    CREATE_DATASET,
+    FIND_DATASET,
+    LIST_DATASETS,
 };
 
 struct registry_store {

@@ -103,7 +103,7 @@ def setUpModule():
     for number in range(JOBS):
         make(admin, f"job{number}", "orchestrator", "SubmitJob", new_job(f"job {number}"))
     admin.close()
-    os.makedirs(os.path.dirname(os.path.join(first.folder, artifact)))
+    os.makedirs(os.path.dirname(os.path.join(first.folder, artifact)), exist_ok=True)
     with open(os.path.join(first.folder, artifact), "wb") as file:
         file.write(ARTIFACT_BYTES)
     wait_for_log(first, 4 + JOBS)

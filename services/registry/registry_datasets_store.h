@@ -1,0 +1,34 @@
+/*
+ * registry_datasets_store - the rows of data sets; a part of registry_store. Used by one thread.
+ */
+#ifndef REGISTRY_DATASETS_STORE_H
+#define REGISTRY_DATASETS_STORE_H
+
+#include "registry_store.h"
+
+typedef struct registry_dataset {
+    const char *name;
+    const uint8_t *record; /* valion.v1.Dataset, without created_us */
+    size_t record_size;
+    int64_t created_us;
+} registry_dataset_t;
+
+/* The data set of this name and content, made if it is not there; *created says which. In the
+ * caller's transaction. */
+VLN_MUST_USE vln_err_t registry_datasets_create(registry_store_t *self, vln_arena_t *arena,
+                                                const uint8_t digest[VLN_DIGEST_BYTES],
+                                                registry_dataset_t *dataset, bool *created);
+
+/* Of this content, or with digest NULL the newest of the name. NOT_FOUND. */
+VLN_MUST_USE vln_err_t registry_datasets_find(registry_store_t *self, vln_arena_t *arena,
+                                              const char *name, const uint8_t *digest,
+                                              registry_dataset_t *out);
+
+/* The newest of each name after `after` (NULL: from the start) in whose name `text`
+ * occurs (NULL: any), by name; no record that begins beyond bytes_max. */
+VLN_MUST_USE vln_err_t registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
+                                              const char *after, const char *text, int limit,
+                                              int64_t bytes_max, registry_dataset_t **out,
+                                              size_t *count);
+
+#endif
