@@ -159,6 +159,10 @@ cli_exit_t cmd_version_create(cli_t *cli);
 cli_exit_t cmd_version_list(cli_t *cli);
 cli_exit_t cmd_version_show(cli_t *cli);
 cli_exit_t cmd_version_suggest(cli_t *cli);
+cli_exit_t cmd_data_add(cli_t *cli);
+cli_exit_t cmd_data_list(cli_t *cli);
+cli_exit_t cmd_data_show(cli_t *cli);
+cli_exit_t cmd_artifact_get(cli_t *cli);
 cli_exit_t cmd_version_compare(cli_t *cli);
 cli_exit_t cmd_version_changelog(cli_t *cli);
 

@@ -1,15 +1,12 @@
 /* version: a model's versions, with their files. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <valion/v1/registry.pb-c.h>
 
-#include "vln_digest.h"
-#include "vln_socket.h"
 #include "vln_text.h"
 
 #include "cli.h"
+#include "cli_file.h"
 #include "cli_format.h"
 
 enum {
@@ -18,154 +15,30 @@ enum {
     KEY_MAX = 251,
     INLINE_EACH = 64 * 1024,
     INLINE_TOGETHER = 160 * 1024,
-    CHUNK = VLN_RAW_MAX,
 };
 
 static const char hint[] = "valion version list --model MODEL";
 
-/* ---- files ---- */
-
 /* A file that becomes an artifact. */
 typedef struct upload {
-    FILE *file;
-    const char *path;
-    int64_t size_bytes;
-    uint8_t digest[VLN_DIGEST_BYTES];
+    cli_file_t file;
     char role[KEY_MAX];
 } upload_t;
-
-static bool
-hash_file(upload_t *self)
-{
-    uint8_t *block = vln_calloc(1, CHUNK);
-    vln_digest_t *digest = vln_digest_begin();
-    self->size_bytes = 0;
-    for (size_t got; (got = fread(block, 1, CHUNK, self->file)) > 0;) {
-        vln_digest_add(digest, block, got);
-        self->size_bytes += (int64_t)got;
-    }
-    vln_digest_end(&digest, self->digest);
-    free(block);
-    return !ferror(self->file) && fseek(self->file, 0, SEEK_SET) == 0;
-}
 
 /* From "role=FILE"; false with a sentence. The file is left open. */
 static bool
 open_upload(const char *text, upload_t *out)
 {
     size_t role_len;
-    struct stat about;
-    if (!cli_pair_parse(text, &role_len, &out->path) || role_len >= KEY_MAX) {
+    const char *path;
+    if (!cli_pair_parse(text, &role_len, &path) || role_len >= KEY_MAX) {
         cli_fail(CLI_USAGE, "--artifact: \"%.64s\" is not role=FILE, such as model=model.json",
                  text);
         return false;
     }
     memcpy(out->role, text, role_len);
     out->role[role_len] = '\0';
-    out->file = fopen(out->path, "rb");
-    if (!out->file) {
-        cli_fail(CLI_USAGE, "%s: %s", out->path, strerror(errno));
-        return false;
-    }
-    bool is_file = fstat(fileno(out->file), &about) == 0 && S_ISREG(about.st_mode);
-    if (!is_file || !hash_file(out)) {
-        cli_fail(CLI_USAGE, "%s: %s", out->path, is_file ? strerror(errno) : "is no file");
-        return false;
-    }
-    return true;
-}
-
-static cli_exit_t
-begin_upload(cli_t *cli, upload_t *file, uint8_t id[VLN_ID_BYTES], bool *stored, int64_t *offset)
-{
-    Valion__V1__BeginUploadRequest message = VALION__V1__BEGIN_UPLOAD_REQUEST__INIT;
-    message.has_digest = message.has_size_bytes = 1;
-    message.digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
-    message.size_bytes = file->size_bytes;
-    const cli_request_t request = {
-        .service = "registry", .method = "BeginUpload", .message = &message.base};
-    vln_reply_t reply;
-    cli_exit_t code = cli_call(cli, &request, &reply);
-    if (code == CLI_OK) {
-        const Valion__V1__BeginUploadReply *begun = (const void *)reply.message;
-        *stored = begun->upload_id.len != VLN_ID_BYTES;
-        *offset = begun->offset;
-        if (!*stored) {
-            memcpy(id, begun->upload_id.data, VLN_ID_BYTES);
-        }
-    }
-    vln_reply_wipe(&reply);
-    return code;
-}
-
-/* One chunk from `*offset`, which moves to what the registry holds. */
-static cli_exit_t
-put_chunk(cli_t *cli, upload_t *file, ProtobufCBinaryData id, int64_t *offset, uint8_t *block)
-{
-    if (fseek(file->file, (long)*offset, SEEK_SET) != 0) {
-        return cli_fail(CLI_FAILED, "%s: %s", file->path, strerror(errno));
-    }
-    size_t size = fread(block, 1, CHUNK, file->file);
-    if (size == 0) {
-        return cli_fail(CLI_FAILED, "%s: changed while it was sent", file->path);
-    }
-    Valion__V1__PutChunkRequest message = VALION__V1__PUT_CHUNK_REQUEST__INIT;
-    message.has_upload_id = message.has_offset = 1;
-    message.upload_id = id;
-    message.offset = *offset;
-    const cli_request_t request = {.service = "registry",
-                                   .method = "PutChunk",
-                                   .message = &message.base,
-                                   .raw = block,
-                                   .raw_size = size};
-    vln_reply_t reply;
-    cli_exit_t code = cli_call(cli, &request, &reply);
-    if (code == CLI_OK) {
-        int64_t held = ((const Valion__V1__PutChunkReply *)(const void *)reply.message)->offset;
-        bool moved = held > *offset && held <= file->size_bytes;
-        code = moved
-                   ? CLI_OK
-                   : cli_fail(CLI_FAILED, "%s: the registry does not take what follows %lld bytes",
-                              file->path, (long long)held);
-        *offset = held;
-    }
-    vln_reply_wipe(&reply);
-    return code;
-}
-
-static cli_exit_t
-commit_upload(cli_t *cli, upload_t *file, ProtobufCBinaryData id)
-{
-    Valion__V1__CommitUploadRequest message = VALION__V1__COMMIT_UPLOAD_REQUEST__INIT;
-    message.has_upload_id = message.has_digest = 1;
-    message.upload_id = id;
-    message.digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
-    const cli_request_t request = {
-        .service = "registry", .method = "CommitUpload", .message = &message.base};
-    vln_reply_t reply;
-    cli_exit_t code = cli_call(cli, &request, &reply);
-    vln_reply_wipe(&reply);
-    return code;
-}
-
-/* Stored already is as good as sent. */
-static cli_exit_t
-send_file(cli_t *cli, upload_t *file)
-{
-    uint8_t id[VLN_ID_BYTES];
-    bool stored = false;
-    int64_t offset = 0;
-    cli_exit_t code = begin_upload(cli, file, id, &stored, &offset);
-    if (code != CLI_OK || stored) {
-        return code;
-    }
-    const ProtobufCBinaryData upload_id = {.len = sizeof id, .data = id};
-    uint8_t *block = vln_calloc(1, CHUNK);
-    while (code == CLI_OK && offset < file->size_bytes) {
-        code = *cli->stop ? CLI_INTERRUPTED : put_chunk(cli, file, upload_id, &offset, block);
-    }
-    free(block);
-    return code == CLI_OK ? commit_upload(cli, file, upload_id) : code;
+    return cli_file_open(path, &out->file);
 }
 
 /* ---- create ---- */
@@ -181,23 +54,24 @@ typedef struct creation {
 
 /* The bytes of a small file, in the arena. */
 static bool
-inline_file(creation_t *self, upload_t *file, Valion__V1__Artifact *out)
+inline_file(creation_t *self, cli_file_t *file, Valion__V1__Artifact *out)
 {
     size_t size = (size_t)file->size_bytes;
     out->inline_bytes.data = vln_arena_alloc(self->arena, size + 1);
-    out->inline_bytes.len = fread(out->inline_bytes.data, 1, size, file->file);
+    out->inline_bytes.len = fread(out->inline_bytes.data, 1, size, file->stream);
     out->has_inline_bytes = 1;
     self->inlined += size;
     return out->inline_bytes.len == size;
 }
 
 static cli_exit_t
-add_artifact(cli_t *cli, creation_t *self, upload_t *file)
+add_artifact(cli_t *cli, creation_t *self, upload_t *upload)
 {
+    cli_file_t *file = &upload->file;
     Valion__V1__Artifact *out = vln_arena_alloc(self->arena, sizeof *out);
     valion__v1__artifact__init(out);
     const char *slash = strrchr(file->path, '/');
-    out->role = file->role;
+    out->role = upload->role;
     out->filename = vln_arena_strdup(self->arena, slash ? slash + 1 : file->path);
     out->has_digest = out->has_size_bytes = 1;
     out->digest = (ProtobufCBinaryData){.len = sizeof file->digest, .data = file->digest};
@@ -209,7 +83,7 @@ add_artifact(cli_t *cli, creation_t *self, upload_t *file)
                    ? CLI_OK
                    : cli_fail(CLI_FAILED, "%s: changed while it was read", file->path);
     }
-    return send_file(cli, file);
+    return cli_file_send(cli, file);
 }
 
 /* --param and --dataset-info as pairs of text; false with a sentence. */
@@ -329,9 +203,7 @@ cmd_version_create(cli_t *cli)
     bool good = take_options(cli, creation) && open_uploads(cli, creation);
     cli_exit_t code = good ? create(cli, creation) : CLI_USAGE;
     for (size_t i = 0; i < creation->upload_count; i++) {
-        if (creation->uploads[i].file) {
-            fclose(creation->uploads[i].file);
-        }
+        cli_file_close(&creation->uploads[i].file);
     }
     free(creation->request.tags);
     vln_arena_destroy(&creation->arena);

@@ -118,6 +118,17 @@ static const cli_option_t version_create_options[] = {
     {"framework",    0, "TEXT",       false, "such as xgboost"},
     {0},
 };
+static const cli_option_t data_add_options[] = {
+    {"description", 0, "TEXT", false, "for people"},
+    {"tag",         0, "TAG",  true,  "for finding it"},
+    {"delimiter",   0, "CHAR", false, "between fields [,]"},
+    {0},
+};
+static const cli_option_t data_list_options[] = {
+    {"text",  0, "TEXT", false, "in the name"},
+    {"limit", 0, "N",    false, "at most so many [100]"},
+    {0},
+};
 static const cli_option_t suggest_options[] = {
     {"breaking",     0, NULL,     false, "callers have to change"},
     {"architecture", 0, NULL,     false, "another kind of model"},
@@ -182,6 +193,10 @@ static const cli_command_t commands[] = {
     {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          NULL,        suggest_options,        1, 1, cmd_version_suggest},
     {"version compare", "LEFT RIGHT",         "which is higher, and what differs",                 NULL,        compare_options,        2, 2, cmd_version_compare},
     {"version changelog", "MODEL",            "what changed from version to version, as Markdown", NULL,        NULL,                   1, 1, cmd_version_changelog},
+    {"data add",       "NAME FILE",           "a CSV file as the newest content of a data set",    NULL,        data_add_options,       2, 2, cmd_data_add},
+    {"data list",      "",                    "all data sets",                                     NULL,        data_list_options,      0, 0, cmd_data_list},
+    {"data show",      "NAME",                "the newest content of one",                         NULL,        NULL,                   1, 1, cmd_data_show},
+    {"artifact get",   "DIGEST FILE",         "the bytes of that digest, checked",                 NULL,        NULL,                   2, 2, cmd_artifact_get},
     {"job submit",     "",                    "store a piece of work; prints its id",              submit_more, job_submit_options,     0, 0, cmd_job_submit},
     {"job watch",      "ID",                  "follow a job to its end; exit 0 only if it is done", NULL,       NULL,                   1, 1, cmd_job_watch},
     {"job list",       "",                    "jobs, newest first",                                NULL,        job_list_options,       0, 0, cmd_job_list},

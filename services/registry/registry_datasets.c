@@ -243,17 +243,15 @@ registry_list_datasets(void *worker, vln_call_t **calls, size_t count)
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
     const Valion__V1__ListDatasetsRequest *request = (const void *)call->request;
-    int limit = 0;
-    const char *after = NULL;
-    if (!registry_page_size(call, request->page, &limit) ||
-        !registry_page_token(call, request->page, &after) ||
+    registry_dataset_filter_t filter = {.text = request->text, .bytes_max = RECORDS_MAX};
+    if (!registry_page_size(call, request->page, &filter.limit) ||
+        !registry_page_token(call, request->page, &filter.after) ||
         !registry_check_text(call, "text", request->text, WORD_MAX)) {
         return;
     }
     registry_dataset_t *datasets = NULL;
     size_t found = 0;
-    vln_err_t err = registry_datasets_list(self->store, call->arena, after, request->text, limit,
-                                           RECORDS_MAX, &datasets, &found);
+    vln_err_t err = registry_datasets_list(self->store, call->arena, &filter, &datasets, &found);
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
         return;
@@ -271,7 +269,7 @@ registry_list_datasets(void *worker, vln_call_t **calls, size_t count)
         }
         reply->datasets[reply->n_datasets++] = wire;
     }
-    if (reply->n_datasets && ((int)found == limit || reply->n_datasets < found)) {
+    if (reply->n_datasets && ((int)found == filter.limit || reply->n_datasets < found)) {
         reply->has_next_token = 1;
         reply->next_token = registry_token_of(datasets[reply->n_datasets - 1].name);
     }

@@ -57,17 +57,17 @@ registry_datasets_find(registry_store_t *self, vln_arena_t *arena, const char *n
 }
 
 vln_err_t
-registry_datasets_list(registry_store_t *self, vln_arena_t *arena, const char *after,
-                       const char *text, int limit, int64_t bytes_max, registry_dataset_t **out,
+registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
+                       const registry_dataset_filter_t *filter, registry_dataset_t **out,
                        size_t *count)
 {
     vln_pg_args_t args = {0};
     PGresult *result = NULL;
     *count = 0;
-    vln_pg_text(&args, after);
-    vln_pg_text(&args, text);
-    vln_pg_i32(&args, limit);
-    vln_pg_i64(&args, bytes_max);
+    vln_pg_text(&args, filter->after);
+    vln_pg_text(&args, filter->text);
+    vln_pg_i32(&args, filter->limit);
+    vln_pg_i64(&args, filter->bytes_max);
     vln_err_t err = vln_pg_run(self->pg, LIST_DATASETS, &args, &result);
     if (err == VLN_OK) {
         *count = (size_t)PQntuples(result);

@@ -24,11 +24,16 @@ VLN_MUST_USE vln_err_t registry_datasets_find(registry_store_t *self, vln_arena_
                                               const char *name, const uint8_t *digest,
                                               registry_dataset_t *out);
 
-/* The newest of each name after `after` (NULL: from the start) in whose name `text`
- * occurs (NULL: any), by name; no record that begins beyond bytes_max. */
+typedef struct registry_dataset_filter {
+    const char *after; /* name that the page before ended with; NULL: from the start */
+    const char *text;  /* in the name; NULL: any */
+    int limit;
+    int64_t bytes_max; /* of records: none that begins beyond */
+} registry_dataset_filter_t;
+
+/* The newest of each name, by name. */
 VLN_MUST_USE vln_err_t registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
-                                              const char *after, const char *text, int limit,
-                                              int64_t bytes_max, registry_dataset_t **out,
-                                              size_t *count);
+                                              const registry_dataset_filter_t *filter,
+                                              registry_dataset_t **out, size_t *count);
 
 #endif

@@ -241,16 +241,23 @@ find_input(const Valion__V1__Version *version, const char *name)
 }
 
 static void
+compare_input(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Column *now)
+{
+    const Valion__V1__Column *before = find_input(old, now->name);
+    if (!before) {
+        add_difference(out, "feature %s: new%s", now->name,
+                       now->optional_input ? ", optional" : "");
+    } else if (before->type != now->type) {
+        add_difference(out, "feature %s: another type", now->name);
+    }
+}
+
+static void
 compare_inputs(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Version *new)
 {
     for (size_t i = 0; new->signature &&i < new->signature->n_inputs; i++) {
-        const Valion__V1__Column *now = new->signature->inputs[i];
-        const Valion__V1__Column *before = now->name ? find_input(old, now->name) : NULL;
-        if (now->name && !before) {
-            add_difference(out, "feature %s: new%s", now->name,
-                           now->optional_input ? ", optional" : "");
-        } else if (before && before->type != now->type) {
-            add_difference(out, "feature %s: another type", now->name);
+        if (new->signature->inputs[i]->name) {
+            compare_input(out, old, new->signature->inputs[i]);
         }
     }
     for (size_t i = 0; old->signature && i < old->signature->n_inputs; i++) {

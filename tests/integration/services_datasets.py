@@ -1,8 +1,10 @@
 """Data sets: names for contents over time."""
 import hashlib
+import os
 
 from services_case import ServicesTest, suite, wait_for_event
 from services_support import Pages, request
+from services_uploads import CHUNK, blob_file, made_up
 from valion.v1 import registry_pb2
 
 
@@ -74,3 +76,31 @@ class Datasets(ServicesTest):
         items, pages = Pages(suite, "ListDatasets", "datasets", text="LISTED-data").all()
         self.assertEqual([each["name"] for each in items], names)
         self.assertGreater(pages, 1)
+
+    def test_the_command_line_sends_and_gets(self):
+        content = b"a,b\n" + b"1,2\n" * 200000
+        path = os.path.join(suite.folder, "sent.csv")
+        with open(path, "wb") as file:
+            file.write(content)
+        done = suite.cli("data", "add", self.model, path, "--tag", "houses", "--delimiter", ",")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        dataset = self.vera.get("GetDataset", {"name": self.model}).dataset
+        self.assertEqual((dataset.size_bytes, dataset.options[0].value), (len(content), ","))
+        self.assertIn(self.model, suite.cli("data", "list", "--text", self.model).stdout)
+        got = os.path.join(suite.folder, "got.csv")
+        done = suite.cli("artifact", "get", dataset.digest.hex(), got)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(got, "rb") as file:
+            self.assertEqual(file.read(), content)
+
+    def test_the_command_line_keeps_no_damaged_bytes(self):
+        content = made_up(CHUNK + 1, 11)
+        digest = self.store(content[:CHUNK])
+        with open(blob_file(digest), "r+b") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(b"?")
+        got = os.path.join(suite.folder, "damaged")
+        done = suite.cli("artifact", "get", digest.hex(), got)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("digest", done.stderr)
+        self.assertFalse(os.path.exists(got) or os.path.exists(got + ".part"))

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "vln_err.h"
+#include "vln_text.h"
 
-enum { FACTS = 7 };
+enum { FACTS = 7, NUMBER_OF_DAY_MAX = 999999999 };
 
 static const double IMPROVEMENT_OF_A_FEATURE = 0.1;
 
@@ -119,16 +119,15 @@ timestamp_version(int64_t now_us)
 }
 
 /* The number after today's date in a prerelease such as 20240101.3; 0 if it is of another day. */
-static int
+static int64_t
 number_of_day(const semver_t *version, const char *day)
 {
-    int number = 0;
+    int64_t number = 0;
     size_t len = strlen(day);
-    if (strncmp(version->prerelease, day, len) != 0 || version->prerelease[len] != '.' ||
-        sscanf(version->prerelease + len + 1, "%9d", &number) != 1) {
-        return 0;
-    }
-    return number;
+    bool is_of_day = strncmp(version->prerelease, day, len) == 0 &&
+                     version->prerelease[len] == '.' &&
+                     vln_text_to_i64(version->prerelease + len + 1, 0, NUMBER_OF_DAY_MAX, &number);
+    return is_of_day ? number : 0;
 }
 
 /* Dated builds of one core, until that core is released: 1.0.1-20240101.1, then .2. */
@@ -143,9 +142,9 @@ hybrid_version(const semver_t *current, semver_bump_t bump, int64_t now_us)
                     : current->prerelease[0]    ? *current
                     : bump == SEMVER_PRERELEASE ? semver_next(current, SEMVER_PATCH)
                                                 : semver_next(current, bump);
-    int number = current ? number_of_day(current, day) + 1 : 1;
+    int64_t number = current ? number_of_day(current, day) + 1 : 1;
     next.build[0] = '\0';
-    snprintf(next.prerelease, sizeof next.prerelease, "%s.%d", day, number);
+    snprintf(next.prerelease, sizeof next.prerelease, "%s.%lld", day, (long long)number);
     return next;
 }
 
