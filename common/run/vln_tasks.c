@@ -11,9 +11,12 @@
 #include "vln_time.h"
 
 enum {
-    FREE_MAX = 64,   /* of one LeaseTasks */
-    BEATS_MAX = 256, /* of one Heartbeat */
-    WAIT_MS = 2000,  /* how long LeaseTasks parks; a leaving worker waits for it */
+    FREE_MAX = 64,               /* of one LeaseTasks */
+    BEATS_MAX = 256,             /* of one Heartbeat */
+    WAIT_MS = 2000,              /* how long LeaseTasks parks; a leaving worker waits for it */
+    TOGETHER_MAX = 64,           /* of one CompleteTasks */
+    TOGETHER_BYTES = 128 * 1024, /* of their results */
+    ENDING_CALLS = 2,            /* in flight: what ends meanwhile goes together */
     CALL_MS = 20000,
     BEAT_CALL_MS = 4000,
     DEFAULT_LEASE_MS = 15000,
@@ -38,8 +41,11 @@ struct vln_tasks {
     /* ---- of the leasing thread ---- */
     vln_task_t **held;
     size_t held_count;
-    bool leasing; /* a LeaseTasks is in flight */
-    bool beating; /* a Heartbeat is in flight */
+    vln_task_t **ended; /* to be completed, oldest first */
+    size_t ended_count;
+    int ending_calls; /* CompleteTasks in flight */
+    bool leasing;     /* a LeaseTasks is in flight */
+    bool beating;     /* a Heartbeat is in flight */
     int64_t next_lease_ms;
     int64_t next_beat_ms;
     int64_t beat_every_ms;
@@ -303,19 +309,43 @@ beat_when_due(vln_tasks_t *self)
 
 /* ---- complete ---- */
 
+/* The tasks of one CompleteTasks, in its order. */
+typedef struct together {
+    vln_tasks_t *tasks;
+    size_t count;
+    vln_task_t *task[TOGETHER_MAX];
+} together_t;
+
 static void
-on_completed(void *context, vln_err_t err, vln_reply_t *reply)
+end_task(vln_tasks_t *self, vln_task_t *task, vln_err_t err, const char *why)
 {
-    vln_task_t *task = context;
-    vln_tasks_t *self = task->tasks;
     if (err == VLN_OK) {
         atomic_fetch_add(&self->completed, 1);
     } else {
         char id[VLN_ID_TEXT];
         vln_warn("tasks.not_completed", kv_str("task", vln_id_format(task->id.bytes, id)),
-                 kv_err(err), kv_str("why", reply->why));
+                 kv_err(err), kv_str("why", why));
     }
     drop(self, task);
+}
+
+static void
+on_completed(void *context, vln_err_t err, vln_reply_t *reply)
+{
+    together_t *together = context;
+    const Valion__V1__CompleteTasksReply *answers = (const void *)reply->message;
+    if (err == VLN_OK && answers->n_answers != together->count) {
+        err = VLN_INTERNAL;
+        reply->why = "the orchestrator answered for another number of tasks";
+    }
+    together->tasks->ending_calls--;
+    for (size_t i = 0; i < together->count; i++) {
+        const Valion__V1__CompleteTasksAnswer *answer = err == VLN_OK ? answers->answers[i] : NULL;
+        end_task(together->tasks, together->task[i],
+                 answer ? vln_err_from_wire((int)answer->status) : err,
+                 answer && answer->message ? answer->message : reply->why);
+    }
+    free(together);
 }
 
 /* What a task that was stopped before it said an end is: given back when the process leaves,
@@ -331,37 +361,72 @@ say_why_stopped(const vln_tasks_t *self, vln_task_t *task)
     task->end.outcome = VALION__V1__OUTCOME__OUTCOME_CANCELLED;
 }
 
+/* From the worker threads: what has ended waits to be completed with what ends beside it. */
 static void
-complete(vln_tasks_t *self, vln_task_t *task)
-{
-    if (task->fenced) {
-        drop(self, task); /* another worker has it; its result is the one that counts */
-        return;
-    }
-    if (!task->end.has_outcome) {
-        say_why_stopped(self, task);
-    }
-    task->completing = true;
-    task->end.has_task_id = task->end.has_token = 1;
-    task->end.task_id = (ProtobufCBinaryData){VLN_ID_BYTES, task->id.bytes};
-    task->end.token = task->token;
-    const vln_call_spec_t spec = {.service = "orchestrator",
-                                  .method = "CompleteTask",
-                                  .request = &task->end.base,
-                                  .reply_type = &valion__v1__complete_task_reply__descriptor,
-                                  .timeout_ms = CALL_MS};
-    vln_err_t err = vln_calls_start(self->calls, &spec, on_completed, task);
-    vln_assert(err == VLN_OK); /* a task has one call, and slots are fewer than calls may be */
-}
-
-static void
-complete_finished(vln_tasks_t *self)
+take_ended(vln_tasks_t *self)
 {
     vln_item_t *item = vln_outbox_take_all(self->outbox);
     while (item) {
         vln_item_t *next = item->next;
-        complete(self, (vln_task_t *)item);
+        vln_task_t *task = (vln_task_t *)item;
+        if (task->fenced) {
+            drop(self, task); /* another worker has it; its result is the one that counts */
+        } else {
+            if (!task->end.has_outcome) {
+                say_why_stopped(self, task);
+            }
+            task->completing = true;
+            task->end.has_task_id = task->end.has_token = 1;
+            task->end.task_id = (ProtobufCBinaryData){VLN_ID_BYTES, task->id.bytes};
+            task->end.token = task->token;
+            self->ended[self->ended_count++] = task;
+        }
         item = next;
+    }
+}
+
+/* The oldest that fit one call; at least one. */
+static together_t *
+gather(vln_tasks_t *self)
+{
+    together_t *out = vln_calloc(1, sizeof *out);
+    size_t bytes = 0;
+    out->tasks = self;
+    while (out->count < TOGETHER_MAX && out->count < self->ended_count) {
+        const vln_task_t *task = self->ended[out->count];
+        bytes += task->end.result.len + task->end.resume.len;
+        if (out->count > 0 && bytes > TOGETHER_BYTES) {
+            break;
+        }
+        out->task[out->count] = self->ended[out->count];
+        out->count++;
+    }
+    self->ended_count -= out->count;
+    memmove(self->ended, self->ended + out->count, self->ended_count * sizeof *self->ended);
+    return out;
+}
+
+static void
+complete_ended(vln_tasks_t *self)
+{
+    take_ended(self);
+    while (self->ended_count > 0 && self->ending_calls < ENDING_CALLS) {
+        together_t *together = gather(self);
+        Valion__V1__CompleteTaskRequest *ends[TOGETHER_MAX];
+        for (size_t i = 0; i < together->count; i++) {
+            ends[i] = &together->task[i]->end;
+        }
+        Valion__V1__CompleteTasksRequest request = VALION__V1__COMPLETE_TASKS_REQUEST__INIT;
+        request.n_tasks = together->count;
+        request.tasks = ends;
+        const vln_call_spec_t spec = {.service = "orchestrator",
+                                      .method = "CompleteTasks",
+                                      .request = &request.base,
+                                      .reply_type = &valion__v1__complete_tasks_reply__descriptor,
+                                      .timeout_ms = CALL_MS};
+        vln_err_t err = vln_calls_start(self->calls, &spec, on_completed, together);
+        vln_assert(err == VLN_OK); /* of this thread's few calls there is always room for one */
+        self->ending_calls++;
     }
 }
 
@@ -389,7 +454,7 @@ leaser_main(void *arg)
             {.fd = self->wake, .events = (short)(is_leaving(self) ? 0 : ZMQ_POLLIN)}};
         vln_calls_poll(self->calls, POLL_MS, items, VLN_COUNT(items));
         stop_overdue(self);
-        complete_finished(self);
+        complete_ended(self);
     }
     return NULL;
 }
@@ -406,6 +471,7 @@ destroy(vln_tasks_t **self_p)
     }
     free(self->threads);
     free(self->held);
+    free(self->ended);
     free(self);
     *self_p = NULL;
 }
@@ -431,6 +497,7 @@ vln_tasks_start(vln_tasks_t **out, const vln_tasks_config_t *config)
     self->queue = vln_queue_new(VLN_COUNT(one_by_one), one_by_one);
     self->outbox = vln_outbox_new();
     self->held = vln_calloc(config->slots, sizeof(vln_task_t *));
+    self->ended = vln_calloc(config->slots, sizeof(vln_task_t *));
     self->threads = vln_calloc(config->threads, sizeof *self->threads);
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     vln_assert(self->wake >= 0);

@@ -54,6 +54,7 @@ vln_handler_fn orchestrator_requeue_job;
 vln_handler_fn orchestrator_lease_tasks;
 vln_handler_fn orchestrator_heartbeat;
 vln_handler_fn orchestrator_complete_task;
+vln_handler_fn orchestrator_complete_tasks;
 
 /* The sweep; `context` is an orchestrator_t. */
 void orchestrator_run_sweep(void *context, vln_stop_t *stop);

@@ -19,6 +19,7 @@ const vln_method_t orchestrator_methods[] = {
     {"LeaseTasks",   orchestrator_lease_tasks,   VLN_ROLE(WORKER),  VLN_BATCHES | VLN_PARKS,   8192},
     {"Heartbeat",    orchestrator_heartbeat,     VLN_ROLE(WORKER),  VLN_BATCHES,               131072},
     {"CompleteTask", orchestrator_complete_task, VLN_ROLE(WORKER),  VLN_BATCHES,               65536},
+    {"CompleteTasks", orchestrator_complete_tasks, VLN_ROLE(WORKER), VLN_BATCHES,              262144},
 };
 /* clang-format on */
 const size_t orchestrator_method_count = VLN_COUNT(orchestrator_methods);

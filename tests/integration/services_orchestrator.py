@@ -264,6 +264,34 @@ class Outcomes(ServicesTest):
             self.expect(self.will.complete(stranger, outcome), "NOT_FOUND", "UNSPECIFIED")
         self.assertEqual(self.will.beat(lease), "CONTINUE")
 
+    def test_many_end_in_one_call_each_by_itself(self):
+        for _ in range(4):
+            submit(self.kind)
+        leases = self.will.lease(self.kind, 4)
+        self.assertEqual(len(leases), 4)
+        done, failed = (orchestrator_pb2.Outcome.Value("OUTCOME_" + each)
+                        for each in ("DONE", "FAILED"))
+        tasks = [{"task_id": each.task_id, "token": each.token, "outcome": done,
+                  "result": each.task_id} for each in leases]
+        tasks[1]["token"] += 1
+        tasks[2].update(outcome=failed, error="as said")
+        tasks[3]["outcome"] = 0
+        tasks.append({"task_id": b"short", "token": 1, "outcome": done})
+        for _ in range(2):  # repeated, it says the same
+            answers = self.will.get("CompleteTasks", {"tasks": tasks}).answers
+            self.assertEqual([common_pb2.Status.Name(each.status) for each in answers],
+                             ["STATUS_OK", "STATUS_ABORTED", "STATUS_OK",
+                              "STATUS_INVALID_ARGUMENT", "STATUS_INVALID_ARGUMENT"])
+            self.assertEqual([each.state for each in answers][:3:2],
+                             [orchestrator_pb2.TASK_STATE_DONE, orchestrator_pb2.TASK_STATE_FAILED])
+            self.assertIn("lease", answers[1].message)
+        self.assertEqual(job(leases[0].task_id).result, leases[0].task_id)
+        self.assertEqual(job(leases[2].task_id).error, "as said")
+        for each in (leases[1], leases[3]):
+            self.assertEqual(self.will.complete(each).status, "OK")
+        for wrong in ([], tasks[:1] * 65):
+            self.expect_field(self.will.ask("CompleteTasks", {"tasks": wrong}), "tasks")
+
     def test_a_failure_for_good(self):
         job_id, lease = self.start()
         self.assertEqual(self.will.end(lease, "FAILED", error="no such column"), "FAILED")
