@@ -105,7 +105,7 @@ static const cli_option_t model_list_options[] = {
 static const cli_option_t version_create_options[] = {
     {"model",        0, "MODEL",      false, "its name"},
     {"version",      0, "X.Y.Z",      false, "semantic version [by --bump from the latest]"},
-    {"bump",         0, "PART",       false, "major, minor, patch, prerelease, build [patch]"},
+    {"bump",         0, "PART",       false, "major, minor, patch, prerelease [patch]"},
     {"backport",     0, NULL,         false, "may be below the latest of its line"},
     {"artifact",     0, "ROLE=FILE",  true,  "model=model.json, preprocessor=…, reference=…"},
     {"description",  0, "TEXT",       false, "for people"},

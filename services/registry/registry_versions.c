@@ -141,8 +141,14 @@ check_artifacts(vln_call_t *call, const Valion__V1__CreateVersionRequest *reques
 static bool
 check_bump(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
 {
-    if (request->version || (uint32_t)request->bump <= VALION__V1__BUMP__BUMP_BUILD) {
+    if (request->version || (uint32_t)request->bump < VALION__V1__BUMP__BUMP_BUILD) {
         return true;
+    }
+    if (request->bump == VALION__V1__BUMP__BUMP_BUILD) {
+        vln_call_refuse_field(call, "bump",
+                              "build metadata takes no part in precedence, so it makes no version "
+                              "of its own: choose patch, or give the version with its +build");
+        return false;
     }
     vln_call_refuse_field(call, "bump", "a bump of kind %d is not known here; give the version",
                           (int)request->bump);

@@ -11,6 +11,11 @@ INLINE_MAX = 64 * 1024
 
 
 class Models(ServicesTest):
+    def test_a_build_is_no_version_of_its_own(self):
+        self.alice.get("CreateModel", {"name": self.model})
+        self.expect_field(self.alice.ask("CreateVersion", {
+            "model": self.model, "bump": registry_pb2.BUMP_BUILD}), "bump")
+
     def test_a_model_is_made_once(self):
         made = self.alice.get("CreateModel", {"name": self.model, "description": "first",
                                               "tags": ["b", "a", "b"], "algorithm": "tree"})
