@@ -1,0 +1,220 @@
+#include "vln_drift.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "vln_drift_inside.h"
+#include "vln_err.h"
+#include "vln_kolmogorov.h"
+#include "vln_ks.h"
+#include "vln_normal.h"
+
+enum { KS_EXACT_MAX = 10000 };
+
+vln_drift_t
+vln_drift_begin(const vln_sample_t *reference, const vln_sample_t *current)
+{
+    vln_drift_t self = {.n_ref = reference->n,
+                        .n_cur = current->n,
+                        .missing_ref = reference->missing,
+                        .missing_cur = current->missing,
+                        .defined = true};
+    if (reference->n == 0 || current->n == 0) {
+        self.defined = false;
+        self.why = VLN_STAT_ALL_MISSING;
+    } else if (!reference->finite || !current->finite) {
+        self.defined = false;
+        self.why = VLN_STAT_NOT_FINITE;
+    }
+    return self;
+}
+
+void
+vln_drift_set_p(vln_drift_t *self, double p)
+{
+    self->p = fmin(1, fmax(0, p));
+    self->has_p = true;
+}
+
+void
+vln_drift_set_undefined(vln_drift_t *self, vln_stat_why_t why)
+{
+    self->statistic = 0;
+    self->p = 0;
+    self->has_p = false;
+    self->defined = false;
+    self->why = why;
+}
+
+double
+vln_drift_next_value(const vln_sample_t *a, const vln_sample_t *b, size_t *at_a, size_t *at_b)
+{
+    double value = *at_b == b->n || (*at_a < a->n && a->sorted[*at_a] <= b->sorted[*at_b])
+                       ? a->sorted[*at_a]
+                       : b->sorted[*at_b];
+    while (*at_a < a->n && a->sorted[*at_a] <= value) {
+        ++*at_a;
+    }
+    while (*at_b < b->n && b->sorted[*at_b] <= value) {
+        ++*at_b;
+    }
+    return value;
+}
+
+/* A caution about a value that stands. */
+static void
+warn_of(vln_drift_t *self, const vln_sample_t *reference, size_t min_rows)
+{
+    if (self->n_ref < min_rows || self->n_cur < min_rows) {
+        self->why = VLN_STAT_TOO_FEW;
+    } else if (reference->sorted[0] == reference->sorted[reference->n - 1]) {
+        self->why = VLN_STAT_CONSTANT;
+    }
+}
+
+/* ---- Kolmogorov and Smirnov ---- */
+
+static double
+largest_distance(const vln_sample_t *a, const vln_sample_t *b)
+{
+    size_t at_a = 0;
+    size_t at_b = 0;
+    double largest = 0; /* in whole rows: distances over n * m are compared without rounding */
+    while (at_a < a->n && at_b < b->n) {
+        vln_drift_next_value(a, b, &at_a, &at_b);
+        double distance = fabs((double)at_a * (double)b->n - (double)at_b * (double)a->n);
+        largest = fmax(largest, distance);
+    }
+    return largest / (double)a->n / (double)b->n;
+}
+
+static void
+find_ks_p(vln_drift_t *self, vln_ks_method_t method)
+{
+    double p = 0;
+    bool small = self->n_ref <= KS_EXACT_MAX && self->n_cur <= KS_EXACT_MAX;
+    bool wanted = method == VLN_KS_EXACT || (method == VLN_KS_AUTO && small);
+    if (wanted && vln_ks_exact_p(self->n_ref, self->n_cur, self->statistic, &p)) {
+        self->exact = true;
+        vln_drift_set_p(self, p);
+        return;
+    }
+    double n = (double)self->n_ref;
+    double m = (double)self->n_cur;
+    double effective = fmax(1, round(n * m / (n + m)));
+    vln_drift_set_p(self, vln_kolmogorov_sf((int64_t)effective, self->statistic));
+}
+
+vln_drift_t
+vln_drift_ks(const vln_sample_t *reference, const vln_sample_t *current, vln_ks_method_t method,
+             size_t min_rows)
+{
+    vln_drift_t self = vln_drift_begin(reference, current);
+    if (!self.defined) {
+        return self;
+    }
+    self.statistic = largest_distance(reference, current);
+    find_ks_p(&self, method);
+    warn_of(&self, reference, min_rows);
+    return self;
+}
+
+/* ---- population stability ---- */
+
+bool
+vln_psi_rule_parse(const char *name, vln_psi_rule_t *out)
+{
+    static const char *const names[] = {"quantile", "smoothed", "equal_width", "evidently"};
+    for (size_t i = 0; i < VLN_COUNT(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (vln_psi_rule_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static vln_bins_t
+bins_of(const vln_sample_t *reference, const vln_sample_t *current, vln_psi_rule_t rule)
+{
+    if (rule == VLN_PSI_EVIDENTLY) {
+        return vln_bins_sturges(reference, current);
+    }
+    if (rule == VLN_PSI_EQUAL_WIDTH) {
+        return vln_bins_equal_width(reference, VLN_PSI_BINS);
+    }
+    return vln_bins_quantile(reference, VLN_PSI_BINS);
+}
+
+vln_drift_t
+vln_drift_psi(const vln_sample_t *reference, const vln_sample_t *current, vln_psi_rule_t rule,
+              size_t min_rows)
+{
+    vln_drift_t self = vln_drift_begin(reference, current);
+    if (!self.defined) {
+        return self;
+    }
+    uint64_t counts_ref[VLN_BINS_MAX + 1] = {0};
+    uint64_t counts_cur[VLN_BINS_MAX + 1] = {0};
+    vln_bins_t bins = bins_of(reference, current, rule);
+    vln_bins_count(&bins, reference, counts_ref);
+    vln_bins_count(&bins, current, counts_cur);
+    size_t count = bins.count;
+    bool ours = rule == VLN_PSI_QUANTILE || rule == VLN_PSI_SMOOTHED;
+    if (ours && reference->missing + current->missing > 0) {
+        counts_ref[count] = reference->missing;
+        counts_cur[count++] = current->missing;
+    }
+    vln_drift_t counted = vln_drift_psi_counts(counts_ref, counts_cur, count, rule);
+    self.statistic = counted.statistic;
+    self.p = counted.p;
+    self.has_p = counted.has_p;
+    self.dof = counted.dof;
+    self.critical = counted.critical;
+    warn_of(&self, reference, min_rows);
+    return self;
+}
+
+/* ---- Wasserstein ---- */
+
+vln_drift_t
+vln_drift_wasserstein(const vln_sample_t *reference, const vln_sample_t *current)
+{
+    vln_drift_t self = vln_drift_begin(reference, current);
+    if (!self.defined) {
+        return self;
+    }
+    size_t at_ref = 0;
+    size_t at_cur = 0;
+    vln_sum_t area = {0};
+    double value = vln_drift_next_value(reference, current, &at_ref, &at_cur);
+    while (at_ref < reference->n || at_cur < current->n) {
+        double distance =
+            fabs((double)at_ref / (double)reference->n - (double)at_cur / (double)current->n);
+        double next = vln_drift_next_value(reference, current, &at_ref, &at_cur);
+        vln_sum_add(&area, distance * (next - value));
+        value = next;
+    }
+    self.statistic = vln_sum_total(&area);
+    if (!isfinite(self.statistic)) {
+        vln_drift_set_undefined(&self, VLN_STAT_NOT_FINITE);
+        return self;
+    }
+    warn_of(&self, reference, 0);
+    return self;
+}
+
+vln_drift_t
+vln_drift_wasserstein_normalised(const vln_sample_t *reference, const vln_sample_t *current)
+{
+    vln_drift_t self = vln_drift_wasserstein(reference, current);
+    if (!self.defined) {
+        return self;
+    }
+    vln_stat_t std = vln_std(reference->sorted, reference->n, 0);
+    self.statistic /= fmax(std.value, 0.001);
+    if (!std.defined || !isfinite(self.statistic)) {
+        vln_drift_set_undefined(&self, VLN_STAT_NOT_FINITE);
+    }
+    return self;
+}
