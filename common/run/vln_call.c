@@ -6,7 +6,13 @@
 #include "vln_id.h"
 #include "vln_time.h"
 
-enum { WHY_MAX = 1000, DATABASE_RETRY_MS = 250 };
+enum {
+    WHY_MAX = 1000,
+    DATABASE_RETRY_MS = 250,
+    /* Between the end of a parked call and its deadline: a tick of the loop that looks, the last run
+     * of the handler, and the way of the reply. */
+    ANSWER_MARGIN_MS = 300,
+};
 
 void
 vln_call_reply(vln_call_t *self, const ProtobufCMessage *reply)
@@ -84,10 +90,10 @@ vln_call_park(vln_call_t *self, size_t topic, int64_t wait_ms)
     int64_t now = vln_mono_ms();
     if (self->park_until_ms == 0) {
         int64_t most = wait_ms < VLN_PARK_MAX_MS ? wait_ms : VLN_PARK_MAX_MS;
-        self->park_until_ms = now + most;
-        if (self->park_until_ms > self->deadline_ms - 100) {
-            self->park_until_ms = self->deadline_ms - 100; /* so that the answer arrives in time */
-        }
+        int64_t half_left_ms = (self->deadline_ms - now) / 2;
+        int64_t margin_ms = half_left_ms < ANSWER_MARGIN_MS ? half_left_ms : ANSWER_MARGIN_MS;
+        int64_t latest = self->deadline_ms - margin_ms;
+        self->park_until_ms = now + most < latest ? now + most : latest;
     }
     if (self->last_run || now >= self->park_until_ms) {
         return false;
