@@ -24,8 +24,9 @@ count_ways(size_t less, size_t more, size_t places)
         for (size_t taken = most; taken >= least; taken--) {
             size_t passed = value - taken;
             double *row = ways + taken * places;
+            const double *before = row - places;
             for (size_t at = places; at-- > passed;) {
-                row[at] += row[at - passed - places];
+                row[at] += before[at - passed];
             }
         }
     }
