@@ -95,6 +95,8 @@ def setUpModule():
         suite.remove()
     shutil.rmtree(args.var, ignore_errors=True)
     os.makedirs(args.var)
+    unittest.addModuleCleanup(first.down)  # also when what follows fails
+    unittest.addModuleCleanup(second.down)
     first.up()
     admin = first.caller()
     make(admin, "model", "registry", "CreateModel", registry_pb2.CreateModelRequest(name="houses"))
@@ -107,11 +109,6 @@ def setUpModule():
     with open(os.path.join(first.folder, artifact), "wb") as file:
         file.write(ARTIFACT_BYTES)
     wait_for_log(first, 4 + JOBS)
-
-
-def tearDownModule():
-    for suite in (first, second):
-        suite.down()
 
 
 class Record(unittest.TestCase):
