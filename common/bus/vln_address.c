@@ -54,12 +54,7 @@ parse_entry(const char *text, entry_t *out)
 static void
 add(vln_addresses_t *out, const char *endpoint)
 {
-    for (size_t i = 0; i < out->count; i++) {
-        if (strcmp(out->endpoint[i], endpoint) == 0) {
-            return;
-        }
-    }
-    if (out->count < VLN_ADDRESSES_MAX) {
+    if (!vln_addresses_have(out, endpoint) && out->count < VLN_ADDRESSES_MAX) {
         snprintf(out->endpoint[out->count++], VLN_ADDRESS_TEXT, "%s", endpoint);
     }
 }
@@ -137,4 +132,28 @@ vln_addresses_resolve(const char *list, vln_addresses_t *out)
     }
     qsort(out->endpoint, out->count, sizeof out->endpoint[0], compare);
     return out->count > 0 ? VLN_OK : VLN_UNAVAILABLE;
+}
+
+bool
+vln_addresses_have(const vln_addresses_t *self, const char *endpoint)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->endpoint[i], endpoint) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+vln_address_above(const char *client_endpoint, int offset, char out[VLN_ADDRESS_TEXT])
+{
+    const char *colon = strrchr(client_endpoint, ':');
+    int64_t port = 0;
+    if (!colon || !vln_text_to_i64(colon + 1, 1, 65535 - offset, &port)) {
+        return false;
+    }
+    snprintf(out, VLN_ADDRESS_TEXT, "%.*s:%d", (int)(colon - client_endpoint), client_endpoint,
+             (int)port + offset);
+    return true;
 }

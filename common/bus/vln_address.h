@@ -6,6 +6,7 @@
 #ifndef VLN_ADDRESS_H
 #define VLN_ADDRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vln_err.h"
@@ -23,5 +24,11 @@ typedef struct vln_addresses {
  * taken as they are.
  */
 VLN_MUST_USE vln_err_t vln_addresses_resolve(const char *list, vln_addresses_t *out);
+
+bool vln_addresses_have(const vln_addresses_t *self, const char *endpoint);
+
+/* The endpoint whose port is `offset` above that of the client endpoint: 1 services, 2 publish, 3
+ * subscribe. False if it has no such port. */
+bool vln_address_above(const char *client_endpoint, int offset, char out[VLN_ADDRESS_TEXT]);
 
 #endif

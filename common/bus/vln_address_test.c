@@ -72,3 +72,12 @@ Test(vln_address, refuses_what_is_no_address)
         cr_expect(found.count == 0);
     }
 }
+
+Test(vln_address, finds_the_other_ports_of_a_broker)
+{
+    char out[VLN_ADDRESS_TEXT] = "";
+    cr_expect(vln_address_above("tcp://[::1]:7001", 3, out));
+    cr_expect(eq(str, out, "tcp://[::1]:7004"));
+    cr_expect_not(vln_address_above("tcp://127.0.0.1:65533", 3, out));
+    cr_expect_not(vln_address_above("inproc://bus", 1, out));
+}

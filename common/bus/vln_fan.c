@@ -1,7 +1,6 @@
 #include "vln_fan.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -10,7 +9,6 @@
 #include "vln_mem.h"
 #include "vln_monitor.h"
 #include "vln_socket.h"
-#include "vln_text.h"
 #include "vln_time.h"
 
 enum { RESOLVE_EVERY_MS = 5000, REFUSED_PAUSE_MS = 1000 };
@@ -28,40 +26,16 @@ struct vln_fan {
     int64_t reopen_ms; /* after a refusal; 0: no need */
 };
 
-static bool
-endpoint_of(const vln_fan_t *self, const char *client_endpoint, char out[VLN_ADDRESS_TEXT])
-{
-    const int offset = self->side == VLN_FAN_PUBLISH ? 2 : 3;
-    const char *colon = strrchr(client_endpoint, ':');
-    int64_t port = 0;
-    if (!colon || !vln_text_to_i64(colon + 1, 1, 65535 - offset, &port)) {
-        return false;
-    }
-    snprintf(out, VLN_ADDRESS_TEXT, "%.*s:%d", (int)(colon - client_endpoint), client_endpoint,
-             (int)port + offset);
-    return true;
-}
-
-static bool
-contains(const vln_addresses_t *list, const char *endpoint)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->endpoint[i], endpoint) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Connects (or leaves) what is in `some` and not in `others`. */
 static void
 apply(vln_fan_t *self, const vln_addresses_t *some, const vln_addresses_t *others,
       int (*change)(void *socket, const char *endpoint))
 {
+    const int offset = self->side == VLN_FAN_PUBLISH ? 2 : 3;
     for (size_t i = 0; i < some->count; i++) {
         char endpoint[VLN_ADDRESS_TEXT];
-        if (!contains(others, some->endpoint[i]) &&
-            endpoint_of(self, some->endpoint[i], endpoint)) {
+        if (!vln_addresses_have(others, some->endpoint[i]) &&
+            vln_address_above(some->endpoint[i], offset, endpoint)) {
             change(self->socket, endpoint);
         }
     }

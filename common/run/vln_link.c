@@ -1,6 +1,5 @@
 #include "vln_link.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +14,6 @@
 enum { FRAMES_MAX = 4, ENVELOPE_ROOM = 256 };
 
 void
-vln_link_endpoint(const char *client_endpoint, int offset, char out[VLN_ADDRESS_TEXT])
-{
-    const char *colon = strrchr(client_endpoint, ':');
-    vln_assert(colon);
-    int64_t port = 0;
-    bool is_port = vln_text_to_i64(colon + 1, 1, 65535 - offset, &port);
-    vln_assert(is_port); /* vln_addresses_resolve made it */
-    snprintf(out, VLN_ADDRESS_TEXT, "%.*s:%d", (int)(colon - client_endpoint), client_endpoint,
-             (int)port + offset);
-}
-
-void
 vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t *keys,
               const char *bus_key)
 {
@@ -36,7 +23,8 @@ vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t
     self->socket = vln_socket_new(ZMQ_DEALER);
     vln_socket_secure_client(self->socket, keys, bus_key);
     self->monitor = vln_monitor_new(self->socket);
-    vln_link_endpoint(client_endpoint, 1, endpoint);
+    bool has_port = vln_address_above(client_endpoint, 1, endpoint);
+    vln_assert(has_port); /* vln_addresses_resolve made it */
     if (zmq_connect(self->socket, endpoint) != 0) {
         vln_error("link.bad_address", kv_str("endpoint", endpoint),
                   kv_str("detail", zmq_strerror(zmq_errno())));

@@ -30,9 +30,6 @@ typedef struct vln_link {
     int64_t heard_ms;
 } vln_link_t;
 
-/* Port of the configured client endpoint plus `offset`: 1 services, 2 publish, 3 subscribe. */
-void vln_link_endpoint(const char *client_endpoint, int offset, char out[VLN_ADDRESS_TEXT]);
-
 void vln_link_open(vln_link_t *self, const char *client_endpoint, const vln_keypair_t *keys,
                    const char *bus_key);
 void vln_link_close(vln_link_t *self);

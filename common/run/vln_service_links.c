@@ -173,17 +173,6 @@ close_link(vln_service_t *self, size_t at)
     vln_link_close(&self->links[at]);
 }
 
-static bool
-has_endpoint(const vln_addresses_t *addresses, const char *endpoint)
-{
-    for (size_t i = 0; i < addresses->count; i++) {
-        if (strcmp(addresses->endpoint[i], endpoint) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Brokers that came and went since the last look. A slot keeps its place while it is used, because
  * calls name it by index. */
 void
@@ -194,14 +183,14 @@ vln_service_resolve(vln_service_t *self)
         return;
     }
     for (size_t i = 0; i < self->addresses.count; i++) {
-        if (self->links[i].socket && !has_endpoint(&now, self->addresses.endpoint[i])) {
+        if (self->links[i].socket && !vln_addresses_have(&now, self->addresses.endpoint[i])) {
             vln_info("bus.left", kv_str("endpoint", self->addresses.endpoint[i]));
             close_link(self, i);
             self->addresses.endpoint[i][0] = '\0';
         }
     }
     for (size_t i = 0; i < now.count; i++) {
-        if (has_endpoint(&self->addresses, now.endpoint[i])) {
+        if (vln_addresses_have(&self->addresses, now.endpoint[i])) {
             continue;
         }
         size_t at = 0;
