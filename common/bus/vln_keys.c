@@ -59,9 +59,9 @@ static const struct {
     /* name          roles                                                 kinds */
     {"registry",     "registry,worker",                                    "register,promote,suggest_version"},
     {"orchestrator", "orchestrator",                                       ""},
-    {"validator",    "validator,worker",                                   "validate,inspect,check:*"},
+    {"validator",    "validator,worker",                                   "validate,inspect,profile,check:*"},
     {"trainer",      "trainer,worker",                                     "train,transform"},
-    {"deployer",     "deployer-service,worker",                            "deploy,rollback,watch"},
+    {"deployer",     "deployer-service,worker",                            "deploy,rollback,monitor"},
     {"runner",       "runner,worker",                                      ""},
     {"gateway",      "gateway",                                            ""},
     {"admin",        "admin,viewer,publisher,deployer,operator,approver",  ""},

@@ -39,10 +39,10 @@ read_text(const char *text)
 
 /* Reads it, and ends it. */
 static vln_err_t
-read_onnx(test_pb_t file)
+read_onnx(vln_part_t file)
 {
     vln_err_t err = read_bytes(file.bytes, file.size);
-    test_pb_end(&file);
+    vln_part_end(&file);
     return err;
 }
 
@@ -143,81 +143,88 @@ Test(vln_model, names_the_columns_of_separate_inputs)
 
 Test(vln_model, refuses_every_cut_of_an_onnx_file)
 {
-    test_pb_t whole = test_onnx_zipmap();
+    vln_part_t whole = test_onnx_zipmap();
     size_t sound = 0;
     for (size_t size = 0; size < whole.size; size++) {
         sound += read_bytes(whole.bytes, size) == VLN_OK ? 1 : 0;
     }
     /* The two opsets come last, and a file without them, or without the second, is whole for us. */
     cr_expect_leq(sound, 2);
-    test_pb_end(&whole);
+    vln_part_end(&whole);
 }
 
-static test_pb_t
-graph_with(test_pb_t tensor, uint32_t field)
+static vln_part_t
+graph_with(vln_part_t tensor, uint32_t field)
 {
-    test_pb_t graph = {0};
-    test_pb_message(&graph, 1, test_onnx_node("Identity", "", "X", "Y"));
-    test_pb_message(&graph, field, tensor);
-    test_pb_message(&graph, 11,
-                    test_onnx_value("X", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
-    test_pb_message(&graph, 12,
-                    test_onnx_value("Y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
+    vln_part_t graph = {0};
+    vln_part_message(&graph, 1, vln_part_node("Identity", "", "X", "Y"));
+    vln_part_message(&graph, field, tensor);
+    vln_part_message(&graph, 11,
+                     vln_part_value("X", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
+    vln_part_message(&graph, 12,
+                     vln_part_value("Y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
     return graph;
 }
 
-static test_pb_t
+static vln_part_t
 claiming(uint64_t rows, uint64_t columns)
 {
-    test_pb_t tensor = {0};
-    test_pb_varint(&tensor, 1, rows);
-    test_pb_varint(&tensor, 1, columns);
-    test_pb_varint(&tensor, 2, VLN_TENSOR_FLOAT);
-    test_pb_text(&tensor, 8, "w");
-    test_pb_bytes(&tensor, 9, "12345678", 8);
+    vln_part_t tensor = {0};
+    vln_part_varint(&tensor, 1, rows);
+    vln_part_varint(&tensor, 1, columns);
+    vln_part_varint(&tensor, 2, VLN_TENSOR_FLOAT);
+    vln_part_text(&tensor, 8, "w");
+    vln_part_bytes(&tensor, 9, "12345678", 8);
     return tensor;
 }
 
 Test(vln_model, believes_no_tensor_that_claims_more_than_it_holds)
 {
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(claiming(1, 2), 5))), VLN_OK);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(claiming(1 << 20, 1 << 20), 5))),
-                 VLN_INVALID_ARGUMENT);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(claiming(1ull << 40, 1ull << 40), 5))),
-                 VLN_INVALID_ARGUMENT);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(claiming((uint64_t)-4, 2), 5))),
-                 VLN_INVALID_ARGUMENT);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(claiming(1, 2), 5))), VLN_OK);
+    cr_expect_eq(
+        read_onnx(vln_part_model("valion tests", graph_with(claiming(1 << 20, 1 << 20), 5))),
+        VLN_INVALID_ARGUMENT);
+    cr_expect_eq(
+        read_onnx(vln_part_model("valion tests", graph_with(claiming(1ull << 40, 1ull << 40), 5))),
+        VLN_INVALID_ARGUMENT);
+    cr_expect_eq(
+        read_onnx(vln_part_model("valion tests", graph_with(claiming((uint64_t)-4, 2), 5))),
+        VLN_INVALID_ARGUMENT);
     cr_expect(strstr(why, "negative"));
 }
 
-static test_pb_t
+static vln_part_t
 external(uint32_t field)
 {
-    test_pb_t tensor = {0};
-    test_pb_varint(&tensor, 2, VLN_TENSOR_FLOAT);
+    vln_part_t tensor = {0};
+    vln_part_varint(&tensor, 2, VLN_TENSOR_FLOAT);
     if (field == 14) {
-        test_pb_varint(&tensor, 14, 1);
+        vln_part_varint(&tensor, 14, 1);
     } else {
-        test_pb_t entry = {0};
-        test_pb_text(&entry, 1, "location");
-        test_pb_text(&entry, 2, "/etc/passwd");
-        test_pb_message(&tensor, 13, entry);
+        vln_part_t entry = {0};
+        vln_part_text(&entry, 1, "location");
+        vln_part_text(&entry, 2, "/etc/passwd");
+        vln_part_message(&tensor, 13, entry);
     }
     return tensor;
 }
 
 Test(vln_model, refuses_data_in_other_files_wherever_it_hides)
 {
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(external(14), 5))), VLN_INVALID_ARGUMENT);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(external(13), 5))), VLN_INVALID_ARGUMENT);
-    test_pb_t sparse = {0};
-    test_pb_message(&sparse, 1, external(13));
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(sparse, 15))), VLN_INVALID_ARGUMENT);
-    test_pb_t attribute = {0};
-    test_pb_message(&attribute, 5, external(13));
-    test_pb_t node = test_onnx_node("Constant", "", "", "c");
-    test_pb_message(&node, 5, attribute);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(node, 1))), VLN_INVALID_ARGUMENT);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(external(14), 5))),
+                 VLN_INVALID_ARGUMENT);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(external(13), 5))),
+                 VLN_INVALID_ARGUMENT);
+    vln_part_t sparse = {0};
+    vln_part_message(&sparse, 1, external(13));
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(sparse, 15))),
+                 VLN_INVALID_ARGUMENT);
+    vln_part_t attribute = {0};
+    vln_part_message(&attribute, 5, external(13));
+    vln_part_t node = vln_part_node("Constant", "", "", "c");
+    vln_part_message(&node, 5, attribute);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(node, 1))),
+                 VLN_INVALID_ARGUMENT);
     cr_expect(strstr(why, "other files"), "%s", why);
 }
 
@@ -236,31 +243,33 @@ Test(vln_model, refuses_numbers_that_crash_a_library)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const int64_t numbers[] = {1, cases[i].number};
-        test_pb_t node = test_onnx_node("MaxPool", "", "X", "Z");
-        test_pb_message(&node, 5, test_onnx_ints(cases[i].attribute, numbers, 2));
-        cr_expect_eq(read_onnx(test_onnx_model(graph_with(node, 1))), cases[i].err, "%zu", i);
+        vln_part_t node = vln_part_node("MaxPool", "", "X", "Z");
+        vln_part_message(&node, 5, vln_part_ints(cases[i].attribute, numbers, 2));
+        cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(node, 1))), cases[i].err,
+                     "%zu", i);
     }
-    test_pb_t packed = {0};
-    test_pb_text(&packed, 1, "strides");
-    test_pb_bytes(&packed, 8, "\x01\x00", 2);
-    test_pb_t node = test_onnx_node("MaxPool", "", "X", "Z");
-    test_pb_message(&node, 5, packed);
-    cr_expect_eq(read_onnx(test_onnx_model(graph_with(node, 1))), VLN_INVALID_ARGUMENT);
+    vln_part_t packed = {0};
+    vln_part_text(&packed, 1, "strides");
+    vln_part_bytes(&packed, 8, "\x01\x00", 2);
+    vln_part_t node = vln_part_node("MaxPool", "", "X", "Z");
+    vln_part_message(&node, 5, packed);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph_with(node, 1))),
+                 VLN_INVALID_ARGUMENT);
 }
 
 /* A graph in an attribute of a node of a graph, `levels` times. */
-static test_pb_t
+static vln_part_t
 nested(int levels)
 {
-    test_pb_t graph = graph_with(claiming(1, 2), 5);
+    vln_part_t graph = graph_with(claiming(1, 2), 5);
     for (int i = 0; i < levels; i++) {
-        test_pb_t attribute = {0};
-        test_pb_message(&attribute, 6, graph);
-        test_pb_t node = test_onnx_node("If", "", "X", "Y");
-        test_pb_message(&node, 5, attribute);
+        vln_part_t attribute = {0};
+        vln_part_message(&attribute, 6, graph);
+        vln_part_t node = vln_part_node("If", "", "X", "Y");
+        vln_part_message(&node, 5, attribute);
         graph = graph_with(node, 1);
     }
-    return test_onnx_model(graph);
+    return vln_part_model("valion tests", graph);
 }
 
 Test(vln_model, follows_graphs_within_graphs_to_a_depth_and_no_further)
@@ -270,28 +279,28 @@ Test(vln_model, follows_graphs_within_graphs_to_a_depth_and_no_further)
     cr_expect_eq(read_onnx(nested(12)), VLN_RESOURCE_EXHAUSTED);
 }
 
-static test_pb_t
+static vln_part_t
 function(const char *name, const char *calls)
 {
-    test_pb_t self = {0};
-    test_pb_text(&self, 1, name);
-    test_pb_text(&self, 10, "own");
-    test_pb_message(&self, 7, test_onnx_node(calls, "own", "X", "t"));
-    test_pb_message(&self, 7, test_onnx_node(calls, "own", "t", "Y"));
+    vln_part_t self = {0};
+    vln_part_text(&self, 1, name);
+    vln_part_text(&self, 10, "own");
+    vln_part_message(&self, 7, vln_part_node(calls, "own", "X", "t"));
+    vln_part_message(&self, 7, vln_part_node(calls, "own", "t", "Y"));
     return self;
 }
 
-static test_pb_t
+static vln_part_t
 model_of_functions(int count, bool round)
 {
-    test_pb_t graph = graph_with(test_onnx_node("f0", "own", "X", "Z"), 1);
-    test_pb_t file = test_onnx_model(graph);
+    vln_part_t graph = graph_with(vln_part_node("f0", "own", "X", "Z"), 1);
+    vln_part_t file = vln_part_model("valion tests", graph);
     for (int i = 0; i < count; i++) {
         char name[16];
         char next[16];
         snprintf(name, sizeof name, "f%d", i);
         snprintf(next, sizeof next, "f%d", round && i == count - 1 ? 0 : i + 1);
-        test_pb_message(&file, 25, function(name, next));
+        vln_part_message(&file, 25, function(name, next));
     }
     return file;
 }
@@ -308,30 +317,30 @@ Test(vln_model, counts_the_nodes_that_functions_become)
 
 Test(vln_model, refuses_too_many_nodes)
 {
-    test_pb_t graph = graph_with(claiming(1, 2), 5);
+    vln_part_t graph = graph_with(claiming(1, 2), 5);
     for (int i = 0; i < VLN_MODEL_MAX_NODES; i++) {
-        test_pb_bytes(&graph, 1, "", 0);
+        vln_part_bytes(&graph, 1, "", 0);
     }
-    cr_expect_eq(read_onnx(test_onnx_model(graph)), VLN_RESOURCE_EXHAUSTED);
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph)), VLN_RESOURCE_EXHAUSTED);
     cr_expect(strstr(why, "nodes"));
 }
 
 Test(vln_model, takes_initializers_that_old_files_list_as_inputs_for_none)
 {
-    test_pb_t graph = graph_with(claiming(1, 2), 5);
-    test_pb_message(&graph, 11, test_onnx_value("w", VLN_TENSOR_FLOAT, (const int64_t[]){1, 2}, 2));
-    cr_assert_eq(read_onnx(test_onnx_model(graph)), VLN_OK);
+    vln_part_t graph = graph_with(claiming(1, 2), 5);
+    vln_part_message(&graph, 11, vln_part_value("w", VLN_TENSOR_FLOAT, (const int64_t[]){1, 2}, 2));
+    cr_assert_eq(read_onnx(vln_part_model("valion tests", graph)), VLN_OK);
     cr_expect_eq(model.input_count, 1);
 }
 
 Test(vln_model, refuses_more_features_than_a_row_may_have)
 {
     cr_expect_eq(read_onnx(test_onnx_linear(VLN_MODEL_MAX_FEATURES)), VLN_OK);
-    test_pb_t graph = graph_with(claiming(1, 2), 5);
-    test_pb_message(&graph, 11,
-                    test_onnx_value("wide", VLN_TENSOR_FLOAT,
-                                    (const int64_t[]){-1, VLN_MODEL_MAX_FEATURES}, 2));
-    cr_expect_eq(read_onnx(test_onnx_model(graph)), VLN_RESOURCE_EXHAUSTED);
+    vln_part_t graph = graph_with(claiming(1, 2), 5);
+    vln_part_message(
+        &graph, 11,
+        vln_part_value("wide", VLN_TENSOR_FLOAT, (const int64_t[]){-1, VLN_MODEL_MAX_FEATURES}, 2));
+    cr_expect_eq(read_onnx(vln_part_model("valion tests", graph)), VLN_RESOURCE_EXHAUSTED);
 }
 
 /* ---- XGBoost ---- */
@@ -552,14 +561,14 @@ Test(vln_model, binds_by_order_where_there_are_no_names_and_says_so)
 
 Test(vln_model, keeps_letters_of_all_scripts_and_replaces_signs)
 {
-    test_pb_t graph = {0};
-    test_pb_message(&graph, 1, test_onnx_node("Add", "", "n,k", "Y"));
+    vln_part_t graph = {0};
+    vln_part_message(&graph, 1, vln_part_node("Add", "", "n,k", "Y"));
     static const int64_t column[] = {-1, 1};
-    test_pb_message(&graph, 11,
-                    test_onnx_value("\xc3\xa1rea_m\xc2\xb2_", VLN_TENSOR_FLOAT, column, 2));
-    test_pb_message(&graph, 11, test_onnx_value("pre\xc3\xa7o____", VLN_TENSOR_FLOAT, column, 2));
-    test_pb_message(&graph, 12, test_onnx_value("Y", VLN_TENSOR_FLOAT, column, 2));
-    cr_assert_eq(read_onnx(test_onnx_model(graph)), VLN_OK, "%s", why);
+    vln_part_message(&graph, 11,
+                     vln_part_value("\xc3\xa1rea_m\xc2\xb2_", VLN_TENSOR_FLOAT, column, 2));
+    vln_part_message(&graph, 11, vln_part_value("pre\xc3\xa7o____", VLN_TENSOR_FLOAT, column, 2));
+    vln_part_message(&graph, 12, vln_part_value("Y", VLN_TENSOR_FLOAT, column, 2));
+    cr_assert_eq(read_onnx(vln_part_model("valion tests", graph)), VLN_OK, "%s", why);
     const vln_model_column_t columns[] = {{"pre\xc3\xa7o (\xe2\x82\xac)", FLOAT},
                                           {"\xc3\xa1rea m\xc2\xb2)", FLOAT}};
     cr_assert_eq(bind(columns, 2), VLN_OK, "%s", why);
@@ -569,13 +578,13 @@ Test(vln_model, keeps_letters_of_all_scripts_and_replaces_signs)
 
 Test(vln_model, takes_no_fractions_for_whole_numbers)
 {
-    test_pb_t graph = {0};
-    test_pb_message(&graph, 1, test_onnx_node("Identity", "", "n", "Y"));
+    vln_part_t graph = {0};
+    vln_part_message(&graph, 1, vln_part_node("Identity", "", "n", "Y"));
     static const int64_t column[] = {-1, 1};
-    test_pb_message(&graph, 11, test_onnx_value("n", VLN_TENSOR_INT64, column, 2));
-    test_pb_message(&graph, 11, test_onnx_value("m", VLN_TENSOR_FLOAT, column, 2));
-    test_pb_message(&graph, 12, test_onnx_value("Y", VLN_TENSOR_INT64, column, 2));
-    cr_assert_eq(read_onnx(test_onnx_model(graph)), VLN_OK, "%s", why);
+    vln_part_message(&graph, 11, vln_part_value("n", VLN_TENSOR_INT64, column, 2));
+    vln_part_message(&graph, 11, vln_part_value("m", VLN_TENSOR_FLOAT, column, 2));
+    vln_part_message(&graph, 12, vln_part_value("Y", VLN_TENSOR_INT64, column, 2));
+    cr_assert_eq(read_onnx(vln_part_model("valion tests", graph)), VLN_OK, "%s", why);
     const vln_model_column_t whole[] = {{"n", WHOLE}, {"m", WHOLE}};
     const vln_model_column_t fractions[] = {{"n", FLOAT}, {"m", WHOLE}};
     cr_expect_eq(bind(whole, 2), VLN_OK, "%s", why);

@@ -294,6 +294,19 @@ vln_service_publisher(vln_service_t *self)
     return vln_publisher_new(self->config.options->bus, &self->keys, self->bus_key);
 }
 
+void
+vln_service_client_config(const vln_service_t *self, vln_client_config_t *out)
+{
+    *out = (vln_client_config_t){
+        .bus = self->config.options->bus, .bus_key = self->bus_key, .keys = self->keys};
+}
+
+const char *
+vln_service_instance(const vln_service_t *self)
+{
+    return self->instance;
+}
+
 vln_metrics_t *
 vln_service_metrics(vln_service_t *self)
 {

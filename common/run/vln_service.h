@@ -12,6 +12,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "vln_call.h"
+#include "vln_calls.h"
 #include "vln_err.h"
 #include "vln_metrics.h"
 #include "vln_opt.h"
@@ -95,6 +96,10 @@ void vln_service_set_health(vln_service_t *self, const char *dependency, bool ok
                             const char *detail);
 
 vln_metrics_t *vln_service_metrics(vln_service_t *self);
+
+/* For clients of the service's own: its bus and keys. Borrowed until the close. */
+void vln_service_client_config(const vln_service_t *self, vln_client_config_t *out);
+const char *vln_service_instance(const vln_service_t *self);
 
 /* Tells the supervisor (VALION_NOTIFY_FD, as s6 has it) that the program is ready; once. */
 void vln_service_notify_ready(void);

@@ -221,7 +221,7 @@ main(int argc, char **argv)
     recipe.format = "json";
     sandbox_file_t json = sandbox_train(&recipe);
     open_all(&self, argc > 1 ? argv[1] : NULL, &ubj);
-    test_pb_t layers = test_onnx_layers();
+    vln_part_t layers = test_onnx_layers();
     bench_inspect(&self, "onnx, 3 small layers", layers.bytes, layers.size);
     bench_inspect(&self, "xgboost ubj, 100 trees", ubj.bytes, ubj.size);
     bench_load("xgboost ubj, 100 trees", &ubj);
@@ -229,7 +229,7 @@ main(int argc, char **argv)
     bench_load("xgboost json, 100 trees", &json);
     bench_predict(&self, "batches of 1024", ROWS, direct_batches, sandboxed_batches);
     bench_predict(&self, "single rows", SINGLES, direct_singles, sandboxed_singles);
-    test_pb_end(&layers);
+    vln_part_end(&layers);
     close_all(&self);
     free(ubj.bytes);
     free(json.bytes);

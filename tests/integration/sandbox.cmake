@@ -13,3 +13,7 @@ valion_test(sandbox_data_test SOURCES sandbox_data_test.c
 target_compile_definitions(sandbox_data_test PRIVATE
     VALION_SANDBOX="$<TARGET_FILE:valion-sandbox>")
 add_dependencies(sandbox_data_test valion-sandbox)
+valion_test(predictor_test SOURCES predictor_test.c LINKS valion_ml valion_test_onnx m
+    LABELS integration TIMEOUT 300)
+target_compile_definitions(predictor_test PRIVATE VALION_SANDBOX="$<TARGET_FILE:valion-sandbox>")
+add_dependencies(predictor_test valion-sandbox)

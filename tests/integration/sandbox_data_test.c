@@ -418,7 +418,7 @@ try_file(vln_sandbox_t *where, const char *name)
 static void
 expect_alive(vln_sandbox_t *where, const char *after)
 {
-    test_pb_t file = test_onnx_linear(2);
+    vln_part_t file = test_onnx_linear(2);
     vln_sandbox_model_t *model = NULL;
     vln_sandbox_result_t result = {0};
     vln_outcome_t honest;
@@ -431,7 +431,7 @@ expect_alive(vln_sandbox_t *where, const char *after)
     cr_expect_eq(result.values[0], 5.5f);
     vln_sandbox_result_end(&result);
     vln_sandbox_unload(&model);
-    test_pb_end(&file);
+    vln_part_end(&file);
 }
 
 static int

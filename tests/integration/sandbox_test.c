@@ -64,10 +64,10 @@ load(const void *bytes, size_t size)
 }
 
 static vln_sandbox_model_t *
-load_onnx(test_pb_t file)
+load_onnx(vln_part_t file)
 {
     vln_sandbox_model_t *model = load(file.bytes, file.size);
-    test_pb_end(&file);
+    vln_part_end(&file);
     return model;
 }
 
@@ -224,7 +224,7 @@ speak(int kept)
 
 /* What ONNX Runtime answers in this process, its defaults but for one thread. */
 static void
-direct_layers(const test_pb_t *file, const float *rows, size_t count, float *out)
+direct_layers(const vln_part_t *file, const float *rows, size_t count, float *out)
 {
     const OrtApi *api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
     OrtEnv *env = NULL;
@@ -267,7 +267,7 @@ dense_rows(size_t rows, size_t features)
 
 Test(sandbox, predicts_what_onnx_runtime_predicts_to_the_bit)
 {
-    test_pb_t file = test_onnx_layers();
+    vln_part_t file = test_onnx_layers();
     float *rows = dense_rows(1024, 16);
     float direct[1024];
     int kept = hush();
@@ -284,7 +284,7 @@ Test(sandbox, predicts_what_onnx_runtime_predicts_to_the_bit)
 
 /* Rows alone, in small batches and all together. */
 static void
-expect_same_bits_in_any_batch(test_pb_t file, size_t features)
+expect_same_bits_in_any_batch(vln_part_t file, size_t features)
 {
     static const size_t sizes[] = {1, 2, 3, 5, 7, 8, 9, 13, 64, 1000};
     float *rows = dense_rows(ROWS, features);
@@ -416,85 +416,85 @@ children_of(int pid, int *last)
 }
 
 /* X [any, 2] -> Y through these nodes; initializers are floats of shape [1, 2]. */
-static test_pb_t
-small_graph(test_pb_t *nodes, size_t count)
+static vln_part_t
+small_graph(vln_part_t *nodes, size_t count)
 {
-    test_pb_t graph = {0};
+    vln_part_t graph = {0};
     for (size_t i = 0; i < count; i++) {
-        test_pb_message(&graph, 1, nodes[i]);
+        vln_part_message(&graph, 1, nodes[i]);
     }
-    test_pb_text(&graph, 2, "small");
-    test_pb_message(
+    vln_part_text(&graph, 2, "small");
+    vln_part_message(
         &graph, 5,
-        test_onnx_tensor("big", (const int64_t[]){1, 2}, 2, (const float[]){1048576, 1048576}));
-    test_pb_message(&graph, 11,
-                    test_onnx_value("X", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
-    test_pb_message(&graph, 12,
-                    test_onnx_value("Y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, -1}, 2));
+        vln_part_tensor("big", (const int64_t[]){1, 2}, 2, (const float[]){1048576, 1048576}));
+    vln_part_message(&graph, 11,
+                     vln_part_value("X", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
+    vln_part_message(&graph, 12,
+                     vln_part_value("Y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, -1}, 2));
     return graph;
 }
 
 /* ConstantOfShape of (2^20, 2^20) at run: a tebibyte of floats, four times. */
-static test_pb_t
+static vln_part_t
 memory_bomb(void)
 {
-    test_pb_t cast = test_onnx_node("Cast", "", "flat", "shape");
-    test_pb_message(&cast, 5, test_onnx_int("to", VLN_TENSOR_INT64));
-    test_pb_t squeeze = test_onnx_node("ReduceMax", "", "product", "flat");
-    test_pb_message(&squeeze, 5, test_onnx_ints("axes", (const int64_t[]){0}, 1));
-    test_pb_message(&squeeze, 5, test_onnx_int("keepdims", 0));
-    test_pb_t nodes[] = {test_onnx_node("Max", "", "X,big", "product"), squeeze, cast,
-                         test_onnx_node("ConstantOfShape", "", "shape", "Y")};
-    return test_onnx_model(small_graph(nodes, 4));
+    vln_part_t cast = vln_part_node("Cast", "", "flat", "shape");
+    vln_part_message(&cast, 5, vln_part_int("to", VLN_TENSOR_INT64));
+    vln_part_t squeeze = vln_part_node("ReduceMax", "", "product", "flat");
+    vln_part_message(&squeeze, 5, vln_part_ints("axes", (const int64_t[]){0}, 1));
+    vln_part_message(&squeeze, 5, vln_part_int("keepdims", 0));
+    vln_part_t nodes[] = {vln_part_node("Max", "", "X,big", "product"), squeeze, cast,
+                          vln_part_node("ConstantOfShape", "", "shape", "Y")};
+    return vln_part_model("valion tests", small_graph(nodes, 4));
 }
 
 /* Int division by a zero that comes with the rows. */
-static test_pb_t
+static vln_part_t
 division(void)
 {
-    test_pb_t cast = test_onnx_node("Cast", "", "X", "whole");
-    test_pb_message(&cast, 5, test_onnx_int("to", VLN_TENSOR_INT64));
-    test_pb_t back = test_onnx_node("Cast", "", "quotient", "Y");
-    test_pb_message(&back, 5, test_onnx_int("to", VLN_TENSOR_FLOAT));
-    test_pb_t nodes[] = {cast, test_onnx_node("Div", "", "whole,whole", "quotient"), back};
-    return test_onnx_model(small_graph(nodes, 3));
+    vln_part_t cast = vln_part_node("Cast", "", "X", "whole");
+    vln_part_message(&cast, 5, vln_part_int("to", VLN_TENSOR_INT64));
+    vln_part_t back = vln_part_node("Cast", "", "quotient", "Y");
+    vln_part_message(&back, 5, vln_part_int("to", VLN_TENSOR_FLOAT));
+    vln_part_t nodes[] = {cast, vln_part_node("Div", "", "whole,whole", "quotient"), back};
+    return vln_part_model("valion tests", small_graph(nodes, 3));
 }
 
 /* A Loop of 2^62 turns. Its body only passes on what it gets. */
-static test_pb_t
+static vln_part_t
 endless(void)
 {
-    test_pb_t body = {0};
-    test_pb_message(&body, 1, test_onnx_node("Identity", "", "go", "go_on"));
-    test_pb_message(&body, 1, test_onnx_node("Neg", "", "x", "y"));
-    test_pb_text(&body, 2, "body");
-    test_pb_message(&body, 11, test_onnx_value("i", VLN_TENSOR_INT64, NULL, 0));
-    test_pb_message(&body, 11, test_onnx_value("go", VLN_TENSOR_BOOL, NULL, 0));
-    test_pb_message(&body, 11, test_onnx_value("x", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
-    test_pb_message(&body, 12, test_onnx_value("go_on", VLN_TENSOR_BOOL, NULL, 0));
-    test_pb_message(&body, 12, test_onnx_value("y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
-    test_pb_t attribute = {0};
-    test_pb_text(&attribute, 1, "body");
-    test_pb_message(&attribute, 6, body);
-    test_pb_varint(&attribute, 20, 5);
-    test_pb_t loop = test_onnx_node("Loop", "", "turns,always,X", "Y");
-    test_pb_message(&loop, 5, attribute);
-    test_pb_t graph = small_graph(&loop, 1);
-    test_pb_t turns = {0};
-    test_pb_varint(&turns, 2, VLN_TENSOR_INT64);
-    test_pb_text(&turns, 8, "turns");
-    test_pb_varint(&turns, 7, (uint64_t)1 << 62);
-    test_pb_message(&graph, 5, turns);
-    test_pb_t always = {0};
-    test_pb_varint(&always, 2, VLN_TENSOR_BOOL);
-    test_pb_text(&always, 8, "always");
-    test_pb_varint(&always, 5, 1);
-    test_pb_message(&graph, 5, always);
-    return test_onnx_model(graph);
+    vln_part_t body = {0};
+    vln_part_message(&body, 1, vln_part_node("Identity", "", "go", "go_on"));
+    vln_part_message(&body, 1, vln_part_node("Neg", "", "x", "y"));
+    vln_part_text(&body, 2, "body");
+    vln_part_message(&body, 11, vln_part_value("i", VLN_TENSOR_INT64, NULL, 0));
+    vln_part_message(&body, 11, vln_part_value("go", VLN_TENSOR_BOOL, NULL, 0));
+    vln_part_message(&body, 11, vln_part_value("x", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
+    vln_part_message(&body, 12, vln_part_value("go_on", VLN_TENSOR_BOOL, NULL, 0));
+    vln_part_message(&body, 12, vln_part_value("y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 2}, 2));
+    vln_part_t attribute = {0};
+    vln_part_text(&attribute, 1, "body");
+    vln_part_message(&attribute, 6, body);
+    vln_part_varint(&attribute, 20, 5);
+    vln_part_t loop = vln_part_node("Loop", "", "turns,always,X", "Y");
+    vln_part_message(&loop, 5, attribute);
+    vln_part_t graph = small_graph(&loop, 1);
+    vln_part_t turns = {0};
+    vln_part_varint(&turns, 2, VLN_TENSOR_INT64);
+    vln_part_text(&turns, 8, "turns");
+    vln_part_varint(&turns, 7, (uint64_t)1 << 62);
+    vln_part_message(&graph, 5, turns);
+    vln_part_t always = {0};
+    vln_part_varint(&always, 2, VLN_TENSOR_BOOL);
+    vln_part_text(&always, 8, "always");
+    vln_part_varint(&always, 5, 1);
+    vln_part_message(&graph, 5, always);
+    return vln_part_model("valion tests", graph);
 }
 
 static void
-expect_end(test_pb_t file, const float *rows, vln_verdict_t verdict)
+expect_end(vln_part_t file, const float *rows, vln_verdict_t verdict)
 {
     vln_sandbox_model_t *model = load_onnx(file);
     vln_sandbox_result_t result = {0};
@@ -582,8 +582,8 @@ Test(sandbox, refuses_what_the_checks_refuse_without_a_child)
 
 Test(sandbox, refuses_what_the_library_refuses_in_words_for_people)
 {
-    test_pb_t node = test_onnx_node("Nonsense", "", "X", "Y");
-    test_pb_t file = test_onnx_model(small_graph(&node, 1));
+    vln_part_t node = vln_part_node("Nonsense", "", "X", "Y");
+    vln_part_t file = vln_part_model("valion tests", small_graph(&node, 1));
     vln_sandbox_model_t *model = NULL;
     cr_expect_eq(vln_sandbox_load(sandbox,
                                   &(vln_sandbox_file_t){.bytes = file.bytes, .size = file.size},
@@ -593,7 +593,7 @@ Test(sandbox, refuses_what_the_library_refuses_in_words_for_people)
     cr_expect(strstr(outcome.sentence, "Nonsense"), "%s", outcome.sentence);
     cr_expect(!strstr(outcome.sentence, ".cc"), "%s", outcome.sentence);
     cr_expect(vln_text_is_utf8(outcome.sentence, strlen(outcome.sentence)));
-    test_pb_end(&file);
+    vln_part_end(&file);
     expect_alive();
 }
 
@@ -729,7 +729,7 @@ open_fds(int pid)
 }
 
 static void
-one_job(int i, const test_pb_t *good, const test_pb_t *crash)
+one_job(int i, const vln_part_t *good, const vln_part_t *crash)
 {
     vln_sandbox_model_t *model = NULL;
     vln_sandbox_result_t result = {0};
@@ -745,8 +745,8 @@ one_job(int i, const test_pb_t *good, const test_pb_t *crash)
 
 Test(sandbox, leaves_no_descriptor_and_no_process_behind_in_1000_jobs)
 {
-    test_pb_t good = test_onnx_linear(2);
-    test_pb_t crash = division();
+    vln_part_t good = test_onnx_linear(2);
+    vln_part_t crash = division();
     one_job(0, &good, &crash);
     size_t ours = open_fds(getpid());
     size_t its = open_fds(vln_sandbox_pid(sandbox));
@@ -760,6 +760,6 @@ Test(sandbox, leaves_no_descriptor_and_no_process_behind_in_1000_jobs)
     vln_sandbox_close(&sandbox);
     cr_expect_eq(open_fds(getpid()), ours - 1); /* its socket */
     cr_expect_eq(children_of(getpid(), &(int){0}), 0);
-    test_pb_end(&good);
-    test_pb_end(&crash);
+    vln_part_end(&good);
+    vln_part_end(&crash);
 }

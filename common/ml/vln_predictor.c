@@ -1,0 +1,313 @@
+#include "vln_predictor.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vln_predictor {
+    vln_sandbox_t *sandbox;
+    vln_predictor_files_t files;
+    const Valion__V1__Signature *signature;
+    vln_arena_t *arena;      /* holds the files' own signature */
+    vln_arena_t *call_arena; /* of one predict */
+    vln_sandbox_model_t *preprocessor;
+    vln_sandbox_model_t *model;
+    vln_sandbox_result_t prepared; /* what the preprocessor made of the rows */
+    bool assumed_order;
+};
+
+static vln_err_t
+refuse(vln_outcome_t *outcome, vln_err_t err, const char *sentence)
+{
+    *outcome = (vln_outcome_t){.verdict = VLN_VERDICT_REFUSED};
+    snprintf(outcome->sentence, sizeof outcome->sentence, "%s", sentence);
+    return err;
+}
+
+/* ---- loading ---- */
+
+static void
+unload(vln_predictor_t *self)
+{
+    vln_sandbox_unload(&self->preprocessor);
+    vln_sandbox_unload(&self->model);
+}
+
+/* A preprocessor gives as many numbers a row as the model takes. */
+static vln_err_t
+check_join(const vln_predictor_t *self, vln_outcome_t *outcome)
+{
+    const vln_model_t *first = vln_sandbox_about(self->preprocessor);
+    const vln_model_t *then = vln_sandbox_about(self->model);
+    if (first->width == 0 || then->feature_count == 0 || first->width == then->feature_count) {
+        return VLN_OK;
+    }
+    char why[VLN_MODEL_WHY];
+    snprintf(why, sizeof why, "the preprocessor gives %zu columns and the model takes %zu",
+             first->width, then->feature_count);
+    return refuse(outcome, VLN_FAILED_PRECONDITION, why);
+}
+
+static vln_err_t
+load(vln_predictor_t *self, vln_outcome_t *outcome)
+{
+    const vln_predictor_files_t *files = &self->files;
+    vln_err_t err = VLN_OK;
+    unload(self);
+    if (files->preprocessor) {
+        const vln_sandbox_file_t file = {files->preprocessor, files->preprocessor_size,
+                                         VLN_MODEL_ONNX};
+        err = vln_sandbox_load(self->sandbox, &file, &self->preprocessor, outcome);
+    }
+    if (err == VLN_OK) {
+        const vln_sandbox_file_t file = {files->model, files->model_size, VLN_MODEL_AUTO};
+        err = vln_sandbox_load(self->sandbox, &file, &self->model, outcome);
+    }
+    if (err == VLN_OK && self->preprocessor) {
+        err = check_join(self, outcome);
+    }
+    if (err != VLN_OK) {
+        unload(self);
+    }
+    return err;
+}
+
+/* What comes in is what the first of the two takes; what goes out is the model's. */
+static const Valion__V1__Signature *
+files_signature(const vln_predictor_t *self)
+{
+    Valion__V1__Signature *signature =
+        vln_model_signature(vln_sandbox_about(self->model), self->arena);
+    if (self->preprocessor) {
+        const Valion__V1__Signature *first =
+            vln_model_signature(vln_sandbox_about(self->preprocessor), self->arena);
+        signature->n_inputs = first->n_inputs;
+        signature->inputs = first->inputs;
+    }
+    return signature;
+}
+
+/* The signature has as many inputs as the file that it is for. */
+static vln_err_t
+check_signature(const vln_predictor_t *self, vln_outcome_t *outcome)
+{
+    const vln_model_t *first =
+        vln_sandbox_about(self->preprocessor ? self->preprocessor : self->model);
+    size_t inputs = self->signature->n_inputs;
+    if (inputs > 0 && (first->feature_count == 0 || first->feature_count == inputs)) {
+        return VLN_OK;
+    }
+    char why[VLN_MODEL_WHY];
+    snprintf(why, sizeof why, "the signature has %zu inputs and the file takes %zu", inputs,
+             first->feature_count);
+    return refuse(outcome, VLN_FAILED_PRECONDITION, why);
+}
+
+vln_err_t
+vln_predictor_open(vln_sandbox_t *sandbox, const vln_predictor_files_t *files,
+                   const Valion__V1__Signature *signature, vln_predictor_t **out,
+                   vln_outcome_t *outcome)
+{
+    vln_predictor_t *self = vln_calloc(1, sizeof *self);
+    *out = NULL;
+    self->sandbox = sandbox;
+    self->files = *files;
+    self->arena = vln_arena_new(VLN_MODEL_ARENA);
+    self->call_arena = vln_arena_new(VLN_MODEL_ARENA);
+    vln_err_t err = load(self, outcome);
+    if (err == VLN_OK) {
+        self->signature = signature ? signature : files_signature(self);
+        err = check_signature(self, outcome);
+    }
+    if (err != VLN_OK) {
+        vln_predictor_close(&self);
+    }
+    *out = self;
+    return err;
+}
+
+void
+vln_predictor_close(vln_predictor_t **self_p)
+{
+    vln_predictor_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    unload(self);
+    vln_sandbox_result_end(&self->prepared);
+    vln_arena_destroy(&self->arena);
+    vln_arena_destroy(&self->call_arena);
+    free(self);
+    *self_p = NULL;
+}
+
+const Valion__V1__Signature *
+vln_predictor_signature(const vln_predictor_t *self)
+{
+    return self->signature;
+}
+
+const vln_model_t *
+vln_predictor_model(const vln_predictor_t *self)
+{
+    return vln_sandbox_about(self->model);
+}
+
+bool
+vln_predictor_assumed_order(const vln_predictor_t *self)
+{
+    return self->assumed_order;
+}
+
+/* ---- rows ---- */
+
+static Valion__V1__ColumnType
+column_type(vln_type_t type)
+{
+    static const Valion__V1__ColumnType types[] = {
+        [VLN_TYPE_F64] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64,
+        [VLN_TYPE_I64] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_INT64,
+        [VLN_TYPE_BOOL] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_BOOL,
+        [VLN_TYPE_STRING] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_STRING,
+    };
+    return types[type];
+}
+
+static vln_err_t
+bind(vln_predictor_t *self, const vln_table_t *table, vln_model_binding_t *binding,
+     vln_outcome_t *outcome)
+{
+    size_t count = vln_table_columns(table);
+    vln_model_column_t *columns = vln_arena_alloc(self->call_arena, count * sizeof *columns + 1);
+    char why[VLN_MODEL_WHY];
+    for (size_t i = 0; i < count; i++) {
+        const vln_column_t *column = vln_table_at(table, i);
+        columns[i] = (vln_model_column_t){column->name, column_type(column->type)};
+    }
+    vln_err_t err = vln_model_bind(self->signature, columns, count, self->call_arena, binding, why);
+    self->assumed_order = err == VLN_OK && binding->order_assumed;
+    return err == VLN_OK ? err : refuse(outcome, VLN_INVALID_ARGUMENT, why);
+}
+
+static float
+cell_number(const vln_column_t *column, size_t row)
+{
+    if (!vln_column_has(column, row)) {
+        return NAN;
+    }
+    switch (column->type) {
+    case VLN_TYPE_F64:
+        return (float)column->f64[row];
+    case VLN_TYPE_I64:
+        return (float)column->i64[row];
+    case VLN_TYPE_BOOL:
+        return (float)column->boolean[row];
+    default:
+        return NAN;
+    }
+}
+
+static void
+take_numbers(const vln_column_t *column, size_t first, size_t rows, float *out, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++) {
+        out[row * stride] = cell_number(column, first + row);
+    }
+}
+
+/* A code of -1, no value, is UINT32_MAX there too. */
+static vln_sandbox_text_t
+take_text(vln_predictor_t *self, const vln_column_t *column, size_t first)
+{
+    size_t count = vln_dict_count(column->words);
+    const char **words = vln_arena_alloc(self->call_arena, (count + 1) * sizeof *words);
+    for (size_t i = 0; i < count; i++) {
+        words[i] = vln_dict_text(column->words, (int32_t)i, NULL);
+    }
+    return (vln_sandbox_text_t){(const uint32_t *)(const void *)(column->codes + first), words};
+}
+
+static bool
+is_text(const vln_model_t *model, size_t feature)
+{
+    return feature < model->feature_count && model->features[feature].type == VLN_TENSOR_STRING;
+}
+
+/* The table's columns as the first file takes them. `*matrix` is to be freed. */
+static void
+gather(vln_predictor_t *self, const vln_table_t *table, const vln_model_binding_t *binding,
+       size_t first, vln_sandbox_rows_t *out, float **matrix)
+{
+    const vln_model_t *model =
+        vln_sandbox_about(self->preprocessor ? self->preprocessor : self->model);
+    vln_sandbox_text_t *texts =
+        vln_arena_alloc(self->call_arena, (binding->count + 1) * sizeof *texts);
+    size_t numbers = 0;
+    for (size_t i = 0; i < binding->count; i++) {
+        numbers += !is_text(model, i);
+    }
+    *matrix = vln_calloc(out->rows * numbers + 1, sizeof **matrix);
+    out->numbers = *matrix;
+    out->number_count = numbers;
+    out->texts = texts;
+    size_t at = 0;
+    for (size_t i = 0; i < binding->count; i++) {
+        const vln_column_t *column = vln_table_at(table, binding->columns[i]);
+        if (is_text(model, i)) {
+            texts[out->text_count++] = take_text(self, column, first);
+        } else {
+            take_numbers(column, first, out->rows, *matrix + at++, numbers);
+        }
+    }
+}
+
+static vln_err_t
+run(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
+    vln_outcome_t *outcome)
+{
+    if (!self->preprocessor) {
+        return vln_sandbox_predict(self->model, rows, result, outcome);
+    }
+    vln_err_t err = vln_sandbox_predict(self->preprocessor, rows, &self->prepared, outcome);
+    const vln_sandbox_rows_t prepared = {.rows = self->prepared.rows,
+                                         .numbers = self->prepared.values,
+                                         .number_count = self->prepared.width};
+    return err == VLN_OK ? vln_sandbox_predict(self->model, &prepared, result, outcome) : err;
+}
+
+/* With the files loaded anew when their child is gone. */
+static vln_err_t
+run_surely(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
+           vln_outcome_t *outcome)
+{
+    vln_err_t err = self->model ? run(self, rows, result, outcome) : VLN_UNAVAILABLE;
+    if (err == VLN_UNAVAILABLE) {
+        err = load(self, outcome);
+        err = err == VLN_OK ? run(self, rows, result, outcome) : err;
+    }
+    return err;
+}
+
+vln_err_t
+vln_predictor_predict(vln_predictor_t *self, const vln_table_t *table, size_t first, size_t rows,
+                      vln_sandbox_result_t *result, vln_outcome_t *outcome)
+{
+    vln_assert(first + rows <= vln_table_rows(table));
+    vln_arena_reset(self->call_arena);
+    vln_model_binding_t binding = {0};
+    vln_err_t err = bind(self, table, &binding, outcome);
+    /* What a column is for is known of a loaded file alone. */
+    if (err == VLN_OK && !self->model) {
+        err = load(self, outcome);
+    }
+    if (err != VLN_OK) {
+        return err;
+    }
+    vln_sandbox_rows_t asked = {.rows = rows};
+    float *matrix = NULL;
+    gather(self, table, &binding, first, &asked, &matrix);
+    err = run_surely(self, &asked, result, outcome);
+    free(matrix);
+    return err;
+}

@@ -1,0 +1,54 @@
+/*
+ * vln_predictor - a version's files, asked as one: the preprocessor first if there is one, then the
+ * model, both in valion-sandbox; columns of a table are bound to their inputs by name.
+ *
+ * Everyone who asks a version for predictions does it here, so that trainer, validator and server
+ * get the same bits of the same rows. Belongs to the thread of its sandbox. Knows no file, no
+ * network, no format.
+ */
+#ifndef VLN_PREDICTOR_H
+#define VLN_PREDICTOR_H
+
+#include "vln_sandbox.h"
+#include "vln_table.h"
+
+/* The bytes; they stay where they are until the predictor is closed. */
+typedef struct vln_predictor_files {
+    const uint8_t *model;
+    size_t model_size;
+    const uint8_t *preprocessor; /* NULL: none */
+    size_t preprocessor_size;
+} vln_predictor_files_t;
+
+typedef struct vln_predictor vln_predictor_t;
+
+/*
+ * Load what the version consists of. `signature`, which stays the caller's until the close, names
+ * inputs and classes; NULL: what the files say themselves. VLN_FAILED_PRECONDITION: the version's
+ * fault, and the outcome's sentence says what; VLN_UNAVAILABLE: there is no sandbox to be had.
+ */
+VLN_MUST_USE vln_err_t vln_predictor_open(vln_sandbox_t *sandbox,
+                                          const vln_predictor_files_t *files,
+                                          const Valion__V1__Signature *signature,
+                                          vln_predictor_t **out, vln_outcome_t *outcome);
+void vln_predictor_close(vln_predictor_t **self_p);
+
+/* What it takes and gives: as given, else as the files say. Borrowed until the close. */
+const Valion__V1__Signature *vln_predictor_signature(const vln_predictor_t *self);
+
+/* The model's own file, without its preprocessor. Borrowed until the next predict. */
+const vln_model_t *vln_predictor_model(const vln_predictor_t *self);
+
+/*
+ * Predict rows `first` .. `first + rows - 1` of the table. VLN_INVALID_ARGUMENT: the columns do not
+ * fit, and the outcome's sentence names the one; VLN_FAILED_PRECONDITION and VLN_UNAVAILABLE as
+ * above. A model whose child was lost is loaded again, once a call.
+ */
+VLN_MUST_USE vln_err_t vln_predictor_predict(vln_predictor_t *self, const vln_table_t *table,
+                                             size_t first, size_t rows,
+                                             vln_sandbox_result_t *result, vln_outcome_t *outcome);
+
+/* Bound by order instead of by name, because no input has a name. Of the last predict. */
+bool vln_predictor_assumed_order(const vln_predictor_t *self);
+
+#endif
