@@ -61,7 +61,7 @@ static const struct {
     {"orchestrator", "orchestrator",                                       ""},
     {"validator",    "validator,worker",                                   "validate,inspect,profile,check:*"},
     {"trainer",      "trainer,worker",                                     "train,transform"},
-    {"deployer",     "deployer-service,worker",                            "deploy,rollback,monitor"},
+    {"deployer",     "deployer-service,worker",                            "deploy,rollback,watch"},
     {"runner",       "runner,worker",                                      ""},
     {"gateway",      "gateway",                                            ""},
     {"admin",        "admin,viewer,publisher,deployer,operator,approver",  ""},

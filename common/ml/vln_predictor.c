@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_types.h"
+
 struct vln_predictor {
     vln_sandbox_t *sandbox;
     vln_predictor_files_t files;
@@ -162,18 +164,6 @@ vln_predictor_assumed_order(const vln_predictor_t *self)
 
 /* ---- rows ---- */
 
-static Valion__V1__ColumnType
-column_type(vln_type_t type)
-{
-    static const Valion__V1__ColumnType types[] = {
-        [VLN_TYPE_F64] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64,
-        [VLN_TYPE_I64] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_INT64,
-        [VLN_TYPE_BOOL] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_BOOL,
-        [VLN_TYPE_STRING] = VALION__V1__COLUMN_TYPE__COLUMN_TYPE_STRING,
-    };
-    return types[type];
-}
-
 static vln_err_t
 bind(vln_predictor_t *self, const vln_table_t *table, vln_model_binding_t *binding,
      vln_outcome_t *outcome)
@@ -183,7 +173,7 @@ bind(vln_predictor_t *self, const vln_table_t *table, vln_model_binding_t *bindi
     char why[VLN_MODEL_WHY];
     for (size_t i = 0; i < count; i++) {
         const vln_column_t *column = vln_table_at(table, i);
-        columns[i] = (vln_model_column_t){column->name, column_type(column->type)};
+        columns[i] = (vln_model_column_t){column->name, vln_type_to_contract(column->type)};
     }
     vln_err_t err = vln_model_bind(self->signature, columns, count, self->call_arena, binding, why);
     self->assumed_order = err == VLN_OK && binding->order_assumed;

@@ -43,11 +43,11 @@ typedef struct vln_method {
     size_t body_max; /* bytes */
 } vln_method_t;
 
-typedef enum vln_outcome {
+typedef enum vln_call_outcome {
     VLN_OUTCOME_NONE, /* a handler that leaves it so has a bug: INTERNAL */
     VLN_OUTCOME_REPLY,
     VLN_OUTCOME_PARK,
-} vln_outcome_t;
+} vln_call_outcome_t;
 
 struct vln_call {
     vln_item_t item; /* of the queues; first */
@@ -70,7 +70,7 @@ struct vln_call {
     bool last_run;       /* was parked and its time has come: answer now */
 
     /* ---- the answer, set by the functions below ---- */
-    vln_outcome_t outcome;
+    vln_call_outcome_t outcome;
     vln_err_t status;
     const char *why;
     int reason; /* valion.v1.Reason */

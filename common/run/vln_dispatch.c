@@ -268,7 +268,8 @@ run_batch(vln_dispatch_t *self, void *worker, const lane_t *lane, vln_item_t *ba
         vln_call_refuse_store(ready[i], err);
     }
     if (ready_count && err == VLN_OK) {
-        lane->method.handle(lane->builtin ? self->config.builtin : worker, ready, ready_count);
+        vln_builtin_t builtin = {.service = self->config.builtin, .worker = worker};
+        lane->method.handle(lane->builtin ? &builtin : worker, ready, ready_count);
     }
     for (size_t i = 0; i < count; i++) {
         finish(self, lane, all[i]);

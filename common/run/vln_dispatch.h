@@ -15,6 +15,12 @@
 
 typedef struct vln_dispatch vln_dispatch_t;
 
+/* First parameter of the handlers that are the same for every service. */
+typedef struct vln_builtin {
+    void *service;
+    void *worker; /* what the service's open_worker made for this thread */
+} vln_builtin_t;
+
 typedef struct vln_dispatch_config {
     const vln_service_config_t *service;
     vln_queue_t *queue;
@@ -23,7 +29,7 @@ typedef struct vln_dispatch_config {
     const uint8_t *ticket_key; /* VLN_SIGN_PUBLIC bytes, or NULL */
     vln_handler_fn *health;    /* GetHealth, GetStats: the same for every service */
     vln_handler_fn *stats;
-    void *builtin; /* their first parameter */
+    void *builtin; /* vln_builtin_t.service for them */
 } vln_dispatch_config_t;
 
 /* Starts the threads; `config` is copied, what it points to must outlive them. */

@@ -35,7 +35,7 @@ size_t
 vln_metrics_counter(vln_metrics_t *self, const char *prefix, const char *name)
 {
     char full[VLN_METRIC_NAME_MAX];
-    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    snprintf(full, sizeof full, "%s%s%s", prefix, prefix[0] ? "." : "", name);
     for (size_t i = 0; i < self->count; i++) {
         if (strcmp(self->counters[i].name, full) == 0) {
             return i;

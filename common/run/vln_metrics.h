@@ -16,7 +16,8 @@ enum { VLN_METRICS_MAX = 512, VLN_METRIC_NAME_MAX = 80 };
 vln_metrics_t *vln_metrics_new(void);
 void vln_metrics_destroy(vln_metrics_t **self_p);
 
-/* Index of the counter "prefix.name", made when it is not there; before threads start. */
+/* Index of the counter "prefix.name" (or "name", where the prefix is empty), made when it is not
+ * there; before threads start. */
 size_t vln_metrics_counter(vln_metrics_t *self, const char *prefix, const char *name);
 
 void vln_metrics_add(vln_metrics_t *self, size_t counter, int64_t amount);

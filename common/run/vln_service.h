@@ -54,6 +54,14 @@ typedef struct vln_background {
     void (*run)(void *context, vln_stop_t *stop); /* returns soon after vln_stop_wait says so */
 } vln_background_t;
 
+/* A number of the service's own in GetStats; the name is static. */
+typedef struct vln_service_number {
+    const char *name;
+    double value;
+} vln_service_number_t;
+
+enum { VLN_SERVICE_NUMBERS_MAX = 64 };
+
 typedef struct vln_service_config {
     const char *name; /* on the bus: "registry" */
     const vln_service_options_t *options;
@@ -70,6 +78,9 @@ typedef struct vln_service_config {
     void *(*open_worker)(void *context); /* once in each worker thread; never NULL */
     void (*close_worker)(void **worker_p);
     vln_err_t (*ensure_worker)(void *worker); /* before each batch: are the dependencies there? */
+    /* GetStats, beside the counters of calls; on a worker thread, with what open_worker made, once
+     * ensure_worker said OK. How many were written, at most VLN_SERVICE_NUMBERS_MAX. NULL: none. */
+    size_t (*stats)(void *worker, vln_service_number_t *out);
 } vln_service_config_t;
 
 typedef struct vln_service vln_service_t;

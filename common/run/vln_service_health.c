@@ -56,30 +56,60 @@ vln_service_make_health(vln_service_t *self, vln_arena_t *arena)
 void
 vln_service_get_health(void *worker, vln_call_t **calls, size_t count)
 {
+    const vln_builtin_t *builtin = worker;
     for (size_t i = 0; i < count; i++) {
-        vln_call_reply(calls[i], &vln_service_make_health(worker, calls[i]->arena)->base);
+        vln_call_reply(calls[i],
+                       &vln_service_make_health(builtin->service, calls[i]->arena)->base);
     }
+}
+
+static Valion__V1__KeyNumber *
+make_number(vln_arena_t *arena, const char *name, double value)
+{
+    Valion__V1__KeyNumber *number = vln_arena_alloc(arena, sizeof *number);
+    valion__v1__key_number__init(number);
+    number->key = vln_arena_strdup(arena, name);
+    number->has_value = 1;
+    number->value = value;
+    return number;
+}
+
+/* The service's own; none while its dependencies are away: the counters are told in any case. */
+static size_t
+own_numbers(const vln_builtin_t *builtin, vln_service_number_t *out)
+{
+    const vln_service_t *self = builtin->service;
+    const vln_service_config_t *config = &self->config;
+    if (!config->stats ||
+        (config->ensure_worker && config->ensure_worker(builtin->worker) != VLN_OK)) {
+        return 0;
+    }
+    size_t count = config->stats(builtin->worker, out);
+    vln_assert(count <= VLN_SERVICE_NUMBERS_MAX);
+    return count;
 }
 
 void
 vln_service_get_stats(void *worker, vln_call_t **calls, size_t count)
 {
-    vln_service_t *self = worker;
+    const vln_builtin_t *builtin = worker;
+    vln_service_t *self = builtin->service;
     for (size_t i = 0; i < count; i++) {
         vln_arena_t *arena = calls[i]->arena;
+        vln_service_number_t own[VLN_SERVICE_NUMBERS_MAX];
+        size_t own_count = own_numbers(builtin, own);
         Valion__V1__GetStatsReply *reply = vln_arena_alloc(arena, sizeof *reply);
         valion__v1__get_stats_reply__init(reply);
         size_t counters = vln_metrics_count(self->metrics);
-        reply->numbers = vln_arena_alloc(arena, counters * sizeof(void *));
+        reply->numbers = vln_arena_alloc(arena, (counters + own_count) * sizeof(void *));
         for (size_t at = 0; at < counters; at++) {
-            Valion__V1__KeyNumber *number = vln_arena_alloc(arena, sizeof *number);
-            valion__v1__key_number__init(number);
-            number->key = vln_arena_strdup(arena, vln_metrics_name(self->metrics, at));
-            number->has_value = 1;
-            number->value = (double)vln_metrics_value(self->metrics, at);
-            reply->numbers[at] = number;
+            reply->numbers[at] = make_number(arena, vln_metrics_name(self->metrics, at),
+                                             (double)vln_metrics_value(self->metrics, at));
         }
-        reply->n_numbers = counters;
+        for (size_t at = 0; at < own_count; at++) {
+            reply->numbers[counters + at] = make_number(arena, own[at].name, own[at].value);
+        }
+        reply->n_numbers = counters + own_count;
         reply->instance = self->instance;
         vln_call_reply(calls[i], &reply->base);
     }

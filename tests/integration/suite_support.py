@@ -21,8 +21,9 @@ def run_to_end(words, **options):
 class Suite:
     """What runs under a folder."""
 
-    def __init__(self, root, programs, folder, port):
+    def __init__(self, root, programs, folder, port, **scale):
         self.root, self.programs, self.folder, self.port = root, programs, folder, port
+        self.scale = {"trainer": 0, "validator": 0, **scale}
         self.bus = self.keys = None
 
     def script(self, *words):
@@ -32,7 +33,9 @@ class Suite:
         return done.stdout
 
     def up(self):
-        self.script("up", self.folder, "--bin", self.programs, "--port", str(self.port))
+        scale = [word for name, count in self.scale.items()
+                 for word in ("--scale", f"{name}={count}")]
+        self.script("up", self.folder, "--bin", self.programs, "--port", str(self.port), *scale)
         lines = self.script("env", self.folder).splitlines()
         env = dict(line.removeprefix("export ").split("=", 1) for line in lines)
         self.bus, self.keys = env["VALION_BUS"], env["VALION_KEYS"]

@@ -1,0 +1,190 @@
+#include "recipe.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vln_err.h"
+#include "vln_text.h"
+
+enum {
+    FOREST = 1u << RECIPE_RANDOM_FOREST,
+    BOOST = 1u << RECIPE_GRADIENT_BOOSTING,
+    NET = 1u << RECIPE_ELASTIC_NET
+};
+
+/* What may be set, and within which bounds. `trees` and `rounds` are not the library's. */
+typedef struct knob {
+    const char *name;
+    const char *library; /* NULL: words, see `words` */
+    unsigned algorithms;
+    bool whole;
+    double low;
+    double high;
+} knob_t;
+
+/* clang-format off */
+static const knob_t knobs[] = {
+    /* name                library                 algorithms      whole  low    high */
+    {"n_estimators",       "n_estimators",         FOREST | BOOST, true,  1,     10000},
+    {"rounds",             "rounds",               BOOST | NET,    true,  1,     10000},
+    {"max_depth",          "max_depth",            FOREST | BOOST, true,  1,     32},
+    {"learning_rate",      "learning_rate",        BOOST | NET,    false, 1e-6,  1},
+    {"eta",                "learning_rate",        BOOST | NET,    false, 1e-6,  1},
+    {"subsample",          "subsample",            FOREST | BOOST, false, 0.01,  1},
+    {"colsample_bytree",   "colsample_bytree",     FOREST | BOOST, false, 0.01,  1},
+    {"colsample_bylevel",  "colsample_bylevel",    FOREST | BOOST, false, 0.01,  1},
+    {"colsample_bynode",   "colsample_bynode",     FOREST | BOOST, false, 0.01,  1},
+    {"min_child_weight",   "min_child_weight",     FOREST | BOOST, false, 0,     1e9},
+    {"gamma",              "gamma",                FOREST | BOOST, false, 0,     1e9},
+    {"min_split_loss",     "gamma",                FOREST | BOOST, false, 0,     1e9},
+    {"max_leaves",         "max_leaves",           FOREST | BOOST, true,  0,     65536},
+    {"max_bin",            "max_bin",              FOREST | BOOST, true,  2,     65536},
+    {"max_delta_step",     "max_delta_step",       FOREST | BOOST, false, 0,     1e9},
+    {"scale_pos_weight",   "scale_pos_weight",     FOREST | BOOST, false, 1e-6,  1e6},
+    {"lambda",             "reg_lambda",           FOREST | BOOST | NET, false, 0, 1e9},
+    {"reg_lambda",         "reg_lambda",           FOREST | BOOST | NET, false, 0, 1e9},
+    {"alpha",              "reg_alpha",            FOREST | BOOST | NET, false, 0, 1e9},
+    {"reg_alpha",          "reg_alpha",            FOREST | BOOST | NET, false, 0, 1e9},
+};
+
+static const struct {
+    const char *name;
+    uint32_t rounds;
+    bool stops_early;
+    const char *defaults; /* "name=value,…" */
+} algorithms[RECIPE_ALGORITHMS] = {
+    [RECIPE_GRADIENT_BOOSTING] = {"gradient_boosting", 300, true,
+        "booster=gbtree,tree_method=hist,max_depth=6,learning_rate=0.1,subsample=0.9,"
+        "colsample_bytree=0.9,reg_lambda=1"},
+    [RECIPE_RANDOM_FOREST] = {"random_forest", 1, false,
+        "booster=gbtree,tree_method=hist,max_depth=12,learning_rate=1,subsample=0.8,"
+        "colsample_bynode=0.8,reg_lambda=0.00001,num_parallel_tree=100"},
+    [RECIPE_ELASTIC_NET] = {"elastic_net", 200, true,
+        "booster=gblinear,updater=coord_descent,feature_selector=cyclic,learning_rate=0.5,"
+        "reg_lambda=0.001,reg_alpha=0"},
+};
+
+static const struct {
+    const char *objective;
+    const char *metric;
+} tasks[] = {
+    [RECIPE_REGRESSION] = {"reg:squarederror", "rmse"},
+    [RECIPE_BINARY]     = {"binary:logistic",  "logloss"},
+    [RECIPE_MULTICLASS] = {"multi:softprob",   "mlogloss"},
+};
+/* clang-format on */
+
+const char *
+recipe_name(recipe_algorithm_t algorithm)
+{
+    return algorithms[algorithm].name;
+}
+
+static void
+put(recipe_t *self, const char *name, const char *value)
+{
+    size_t at = 0;
+    while (at < self->count && strcmp(self->parameters[at].name, name) != 0) {
+        at++;
+    }
+    vln_assert(at < RECIPE_PARAMETERS_MAX);
+    self->count = at == self->count ? at + 1 : self->count;
+    vln_text_copy(self->parameters[at].name, RECIPE_TEXT, name);
+    vln_text_copy(self->parameters[at].value, RECIPE_TEXT, value);
+}
+
+static void
+put_whole(recipe_t *self, const char *name, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    put(self, name, text);
+}
+
+void
+recipe_begin(recipe_t *self, const recipe_terms_t *terms)
+{
+    char pair[2 * RECIPE_TEXT];
+    const char *rest = algorithms[terms->algorithm].defaults;
+    *self = (recipe_t){.rounds = algorithms[terms->algorithm].rounds,
+                       .stops_early = algorithms[terms->algorithm].stops_early,
+                       .metric = tasks[terms->task].metric};
+    put(self, "verbosity", "0");
+    put_whole(self, "nthread", terms->threads);
+    put_whole(self, "seed", terms->seed & INT32_MAX);
+    put(self, "objective", tasks[terms->task].objective);
+    put(self, "eval_metric", tasks[terms->task].metric);
+    if (terms->task == RECIPE_MULTICLASS) {
+        put_whole(self, "num_class", terms->classes);
+    }
+    while (vln_text_next(&rest, ',', pair, sizeof pair)) {
+        char *equals = strchr(pair, '=');
+        *equals = '\0';
+        put(self, pair, equals + 1);
+    }
+}
+
+/* ---- what users set ---- */
+
+static const knob_t *
+find_knob(recipe_algorithm_t algorithm, const char *name)
+{
+    for (size_t i = 0; i < VLN_COUNT(knobs); i++) {
+        if ((knobs[i].algorithms & (1u << algorithm)) && strcmp(knobs[i].name, name) == 0) {
+            return &knobs[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+refuse_name(recipe_algorithm_t algorithm, const char *name, char why[RECIPE_WHY])
+{
+    int len = snprintf(why, RECIPE_WHY, "%.40s has no hyperparameter '%.40s'; there are",
+                       algorithms[algorithm].name, name);
+    for (size_t i = 0; i < VLN_COUNT(knobs) && len > 0 && len < RECIPE_WHY; i++) {
+        if (knobs[i].algorithms & (1u << algorithm)) {
+            len += snprintf(why + len, (size_t)(RECIPE_WHY - len), " %s", knobs[i].name);
+        }
+    }
+    return false;
+}
+
+static bool
+read_number(const knob_t *knob, const char *text, double *out)
+{
+    char *end = NULL;
+    *out = strtod(text, &end);
+    return text[0] != '\0' && *end == '\0' && isfinite(*out) && *out >= knob->low &&
+           *out <= knob->high && (!knob->whole || *out == floor(*out));
+}
+
+bool
+recipe_set(recipe_t *self, recipe_algorithm_t algorithm, const char *name, const char *value,
+           char why[RECIPE_WHY])
+{
+    const knob_t *knob = find_knob(algorithm, name);
+    double number = 0;
+    if (!knob) {
+        return refuse_name(algorithm, name, why);
+    }
+    if (!value || !read_number(knob, value, &number)) {
+        snprintf(why, RECIPE_WHY, "%s is %s from %g to %g; '%.40s' is not", name,
+                 knob->whole ? "a whole number" : "a number", knob->low, knob->high,
+                 value ? value : "");
+        return false;
+    }
+    bool trees = strcmp(knob->library, "n_estimators") == 0;
+    if (trees && algorithm == RECIPE_RANDOM_FOREST) {
+        put_whole(self, "num_parallel_tree", (uint64_t)number);
+    } else if (trees || strcmp(knob->library, "rounds") == 0) {
+        self->rounds = (uint32_t)number;
+    } else {
+        char text[RECIPE_TEXT];
+        snprintf(text, sizeof text, "%.17g", number);
+        put(self, knob->library, text);
+    }
+    return true;
+}

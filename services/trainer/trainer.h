@@ -1,0 +1,60 @@
+/*
+ * trainer - what the parts of valion-trainer share.
+ *
+ * The path of a task: vln_workers -> main.c's table of kinds -> trainer_train.c or
+ * trainer_transform.c. Rows become numbers in trainer_rows.c, a model in valion-fit
+ * (trainer_fit.c), and a version in trainer_register.c.
+ */
+#ifndef TRAINER_H
+#define TRAINER_H
+
+#include "vln_sandbox.h"
+#include "vln_worker.h"
+
+typedef struct trainer_config {
+    vln_worker_options_t worker;
+    const char *sandbox;
+    const char *fit;
+    int64_t memory_mib;
+    int64_t max_fit_s;
+} trainer_config_t;
+
+/* Counters of GetStats. */
+enum {
+    TRAINER_TRAININGS,
+    TRAINER_TRAININGS_FAILED,
+    TRAINER_TRANSFORMS,
+    TRAINER_ROWS,
+    TRAINER_DURATION_MS,
+    TRAINER_CRASHES,
+    TRAINER_COUNTERS,
+};
+
+/* One for the process; read-only once the threads run. */
+typedef struct trainer {
+    const trainer_config_t *config;
+    vln_service_t *service;
+    vln_workers_t *workers;
+    size_t counters[TRAINER_COUNTERS];
+} trainer_t;
+
+/* Of one slot: vln_worker_t.own. */
+typedef struct trainer_slot {
+    const trainer_t *trainer;
+    vln_sandbox_t *sandbox; /* opened when it is first needed */
+} trainer_slot_t;
+
+/* Tasks. Each ends the task; true if it was done. */
+bool trainer_train(vln_worker_t *worker, vln_task_t *task);
+bool trainer_transform(vln_worker_t *worker, vln_task_t *task);
+
+void trainer_count(const vln_worker_t *worker, size_t counter, int64_t amount);
+
+/* The slot's sandbox; NULL, and the task ended, if there is none to be had. */
+vln_sandbox_t *trainer_sandbox(vln_worker_t *worker, vln_task_t *task);
+
+/* The task ends as what the sandbox said: retried where it was not the model's fault. */
+void trainer_fail_outcome(vln_task_t *task, vln_err_t err, const char *what,
+                          const vln_outcome_t *outcome);
+
+#endif

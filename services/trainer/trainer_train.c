@@ -1,0 +1,489 @@
+/*
+ * Task `train`: rows to numbers, a fit for each algorithm, the best one asked as it will be asked in
+ * production (through the sandbox, behind its preprocessor), and registered with what it said.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vln_pb.h"
+#include "vln_scores.h"
+#include "vln_time.h"
+
+#include "split.h"
+#include "trainer_register.h"
+
+enum { EARLY_ROUNDS = 50, MAX_THREADS = 64, IMPORTANCE_MAX = 64 };
+
+/* Everything that a training holds on to until its end. */
+typedef struct training {
+    vln_worker_t *worker;
+    vln_task_t *task;
+    Valion__V1__TrainSpec *spec;
+    vln_dataset_t data;
+    vln_dataset_t validation; /* has a table only if it was asked for */
+    split_t split;
+    trainer_choice_t train;
+    trainer_choice_t held;
+    trainer_preprocessor_t preprocessor;
+    trainer_target_t target;
+    trainer_features_t features;
+    trainer_numbers_t train_numbers;
+    trainer_numbers_t held_numbers;
+    trainer_fitted_t best;
+    recipe_t recipe; /* of the best */
+    recipe_algorithm_t algorithm;
+    vln_predictor_t *predictor;
+    vln_scores_t scores;
+    vln_scores_t train_scores;
+    vln_truth_t truth;
+} training_t;
+
+/* ---- what is asked for ---- */
+
+static const char *
+find_unsupported(const Valion__V1__TrainSpec *spec)
+{
+    if (spec->search) {
+        return "search";
+    }
+    if (spec->has_cv_folds && spec->cv_folds > 0) {
+        return "cv_folds";
+    }
+    if (spec->split && spec->split->stratify && spec->split->stratify[0]) {
+        return "split.stratify";
+    }
+    if (spec->split && spec->split->time_column && spec->split->time_column[0]) {
+        return "split.time_column";
+    }
+    return NULL;
+}
+
+static bool
+check_split(vln_task_t *task, const Valion__V1__Split *split)
+{
+    double share = split && split->has_train_share ? split->train_share : 0.8;
+    if (!(share > 0 && share < 1)) {
+        vln_task_fail(task, false, "split.train_share lies between 0 and 1; it is %g", share);
+        return false;
+    }
+    return true;
+}
+
+static bool
+read_spec(training_t *self)
+{
+    vln_task_t *task = self->task;
+    ProtobufCMessage *message = NULL;
+    vln_pb_scan_t scan;
+    if (vln_pb_unpack(&valion__v1__train_spec__descriptor, task->spec, task->spec_size, task->arena,
+                      &message, &scan) != VLN_OK) {
+        vln_task_fail(task, false, "the spec is no TrainSpec: %s", scan.why);
+        return false;
+    }
+    self->spec = (void *)message;
+    const char *unsupported = find_unsupported(self->spec);
+    if (unsupported) {
+        vln_task_fail(task, false, "%s is not there yet: leave it out", unsupported);
+        return false;
+    }
+    if (!self->spec->model || !self->spec->model[0] || !self->spec->data || !self->spec->target) {
+        vln_task_fail(task, false, "a training needs model, data and target");
+        return false;
+    }
+    return check_split(task, self->spec->split);
+}
+
+/* ---- rows ---- */
+
+static bool
+read_preprocessor(training_t *self)
+{
+    const ProtobufCBinaryData *digest = &self->spec->preprocessor_digest;
+    char why[VLN_ARTIFACTS_WHY];
+    vln_outcome_t outcome;
+    if (!self->spec->has_preprocessor_digest || digest->len == 0) {
+        return true;
+    }
+    if (digest->len != VLN_DIGEST_BYTES) {
+        vln_task_fail(self->task, false, "preprocessor_digest: a digest has %d bytes",
+                      VLN_DIGEST_BYTES);
+        return false;
+    }
+    trainer_preprocessor_t *out = &self->preprocessor;
+    vln_err_t err = vln_artifacts_get(self->worker->artifacts, digest->data, VLN_MODEL_MAX_BYTES,
+                                      &out->bytes, why);
+    if (err != VLN_OK) {
+        vln_worker_fail(self->task, err, "preprocessor", why);
+        return false;
+    }
+    vln_sandbox_t *sandbox = trainer_sandbox(self->worker, self->task);
+    const vln_predictor_files_t files = {.model = out->bytes.data, .model_size = out->bytes.size};
+    err = sandbox ? vln_predictor_open(sandbox, &files, NULL, &out->predictor, &outcome) : VLN_OK;
+    if (err != VLN_OK) {
+        trainer_fail_outcome(self->task, err, "preprocessor", &outcome);
+    }
+    return out->predictor != NULL;
+}
+
+static bool
+split_data(training_t *self)
+{
+    const Valion__V1__Split *split = self->spec->split;
+    if (self->data.rows < 2) {
+        vln_task_fail(self->task, false, "one row cannot be parted into train and held-out rows");
+        return false;
+    }
+    double share = split && split->has_train_share ? split->train_share : 0.8;
+    uint64_t seed = split && split->has_seed ? split->seed : 42;
+    bool shuffle = !split || !split->has_shuffle || split->shuffle;
+    self->split = split_make(self->data.rows, share, seed, shuffle);
+    return true;
+}
+
+/* Row numbers of a data set, in its order or as parted; in the task's arena. */
+static size_t *
+number_rows(const training_t *self, const vln_dataset_t *data, const size_t *parted)
+{
+    size_t *rows = vln_arena_alloc(self->task->arena, data->rows * sizeof *rows + 1);
+    for (size_t i = 0; i < data->rows; i++) {
+        rows[i] = data->first + (parted ? parted[i] : i);
+    }
+    return rows;
+}
+
+/* Held out: what was named for it, else a part of the data. */
+static bool
+part_rows(training_t *self)
+{
+    const vln_dataset_t *own = &self->validation;
+    if (!own->table && !split_data(self)) {
+        return false;
+    }
+    const size_t *rows = number_rows(self, &self->data, self->split.rows);
+    const char *weights = self->spec->weight_column;
+    if (own->table) {
+        self->train = (trainer_choice_t){self->data.table, rows, self->data.rows, weights};
+        self->held = (trainer_choice_t){own->table, number_rows(self, own, NULL), own->rows, NULL};
+    } else {
+        size_t train = self->split.train;
+        self->train = (trainer_choice_t){self->data.table, rows, train, weights};
+        self->held = (trainer_choice_t){self->data.table, rows + train, self->split.held, NULL};
+    }
+    return true;
+}
+
+static bool
+read_rows(training_t *self)
+{
+    vln_task_t *task = self->task;
+    if (!vln_dataset_read(self->worker, task, "data", self->spec->data, &self->data) ||
+        (self->spec->validation && !vln_dataset_read(self->worker, task, "validation",
+                                                     self->spec->validation, &self->validation)) ||
+        !read_preprocessor(self) || !part_rows(self) ||
+        !trainer_target_find(task, self->spec, self->data.table, &self->target) ||
+        !trainer_features_find(task, self->spec, self->data.table, &self->target,
+                               &self->preprocessor, &self->features)) {
+        return false;
+    }
+    vln_task_progress(task, 0.1);
+    return trainer_numbers_make(task, &self->train, &self->target, &self->features,
+                                &self->preprocessor, &self->train_numbers) &&
+           trainer_numbers_make(task, &self->held, &self->target, &self->features,
+                                &self->preprocessor, &self->held_numbers);
+}
+
+/* ---- the model's answers ---- */
+
+static bool
+open_predictor(training_t *self)
+{
+    vln_outcome_t outcome;
+    vln_sandbox_t *sandbox = trainer_sandbox(self->worker, self->task);
+    const vln_predictor_files_t files = {.model = self->best.model.data,
+                                         .model_size = self->best.model.size,
+                                         .preprocessor = self->preprocessor.bytes.data,
+                                         .preprocessor_size = self->preprocessor.bytes.size};
+    vln_err_t err = sandbox ? vln_predictor_open(sandbox, &files, self->features.signature,
+                                                 &self->predictor, &outcome)
+                            : VLN_OK;
+    if (err != VLN_OK) {
+        trainer_fail_outcome(self->task, err, "the model that was fitted", &outcome);
+    }
+    return self->predictor != NULL;
+}
+
+static void
+keep_chosen(const vln_sandbox_result_t *all, const trainer_choice_t *choice, vln_arena_t *arena,
+            vln_sandbox_result_t *out)
+{
+    *out = (vln_sandbox_result_t){.rows = choice->count, .width = all->width};
+    out->values = vln_arena_alloc(arena, choice->count * all->width * sizeof(float) + 1);
+    for (size_t i = 0; i < choice->count; i++) {
+        memcpy(out->values + i * all->width, all->values + choice->rows[i] * all->width,
+               all->width * sizeof(float));
+    }
+}
+
+static vln_truth_t
+make_truth(const training_t *self, const float *labels, size_t count)
+{
+    vln_truth_t truth = {.task = self->features.signature->task,
+                         .classes = self->target.class_count};
+    double *values = vln_arena_alloc(self->task->arena, count * sizeof *values + 1);
+    int32_t *codes = vln_arena_alloc(self->task->arena, count * sizeof *codes + 1);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = labels[i];
+        codes[i] = self->target.task == RECIPE_REGRESSION ? 0 : (int32_t)labels[i];
+    }
+    truth.values = values;
+    truth.codes = codes;
+    return truth;
+}
+
+static bool
+score(training_t *self, const trainer_choice_t *choice, const trainer_numbers_t *numbers,
+      vln_scores_t *out)
+{
+    vln_sandbox_result_t all = {0};
+    vln_sandbox_result_t chosen;
+    vln_outcome_t outcome;
+    vln_err_t err = vln_predictor_predict(self->predictor, choice->table, 0,
+                                          vln_table_rows(choice->table), &all, &outcome);
+    if (err != VLN_OK) {
+        trainer_fail_outcome(self->task, err, "the model that was fitted", &outcome);
+    } else if (all.not_finite > 0) {
+        vln_task_fail(self->task, false, "the model gives no finite number for %zu rows",
+                      all.not_finite);
+    } else {
+        keep_chosen(&all, choice, self->task->arena, &chosen);
+        self->truth = make_truth(self, numbers->labels, numbers->rows);
+        *out = vln_scores_make(&self->truth, &chosen, self->task->arena);
+    }
+    bool ok = err == VLN_OK && all.not_finite == 0;
+    vln_sandbox_result_end(&all);
+    return ok;
+}
+
+/* ---- fitting ---- */
+
+static const struct {
+    Valion__V1__Algorithm asked;
+    recipe_algorithm_t algorithm;
+} algorithms[] = {
+    {VALION__V1__ALGORITHM__ALGORITHM_GRADIENT_BOOSTING, RECIPE_GRADIENT_BOOSTING},
+    {VALION__V1__ALGORITHM__ALGORITHM_RANDOM_FOREST, RECIPE_RANDOM_FOREST},
+    {VALION__V1__ALGORITHM__ALGORITHM_ELASTIC_NET, RECIPE_ELASTIC_NET},
+};
+
+static bool
+find_algorithm(vln_task_t *task, Valion__V1__Algorithm asked, recipe_algorithm_t *out)
+{
+    for (size_t i = 0; i < VLN_COUNT(algorithms); i++) {
+        if (algorithms[i].asked == asked) {
+            *out = algorithms[i].algorithm;
+            return true;
+        }
+    }
+    vln_task_fail(task, false, "algorithm %d is not known here", (int)asked);
+    return false;
+}
+
+static bool
+make_recipe(training_t *self, recipe_algorithm_t algorithm, recipe_t *out)
+{
+    const Valion__V1__TrainSpec *spec = self->spec;
+    const recipe_terms_t terms = {
+        .algorithm = algorithm,
+        .task = self->target.task,
+        .classes = self->target.class_count,
+        .seed = spec->has_seed ? spec->seed : 42,
+        .threads = spec->threads > 0 && spec->threads < MAX_THREADS ? spec->threads : 1};
+    char why[RECIPE_WHY];
+    recipe_begin(out, &terms);
+    for (size_t i = 0; i < spec->n_hyperparameters; i++) {
+        const Valion__V1__KeyValue *pair = spec->hyperparameters[i];
+        if (!recipe_set(out, algorithm, pair->key ? pair->key : "", pair->value, why)) {
+            vln_task_fail(self->task, false, "%s", why);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t
+fit_time(const training_t *self)
+{
+    const trainer_slot_t *slot = self->worker->own;
+    int64_t most = slot->trainer->config->max_fit_s * 1000;
+    int64_t left = self->task->deadline_ms - vln_mono_ms();
+    int64_t asked = self->spec->has_max_duration_ms && self->spec->max_duration_ms > 0
+                        ? self->spec->max_duration_ms
+                        : most;
+    most = asked < most ? asked : most;
+    return left < most ? left : most;
+}
+
+/* Fits with one algorithm, and keeps it if it is the best so far. */
+static bool
+fit_one(training_t *self, recipe_algorithm_t algorithm)
+{
+    recipe_t recipe;
+    trainer_fitted_t fitted;
+    const Valion__V1__EarlyStopping *early = self->spec->early_stopping;
+    if (!make_recipe(self, algorithm, &recipe)) {
+        return false;
+    }
+    const trainer_fit_t fit = {.recipe = &recipe,
+                               .columns = self->features.columns,
+                               .names = (const char *const *)self->features.names,
+                               .train = &self->train_numbers,
+                               .held = &self->held_numbers,
+                               .stop_after = !early || !recipe.stops_early ? 0
+                                             : early->rounds > 0           ? early->rounds
+                                                                           : EARLY_ROUNDS,
+                               .max_ms = fit_time(self)};
+    if (!trainer_fit_run(self->worker, self->task, &fit, &fitted)) {
+        return false;
+    }
+    bool better = !self->best.model.data || fitted.metric < self->best.metric;
+    trainer_fitted_end(better ? &self->best : &fitted);
+    if (better) {
+        self->best = fitted;
+        self->recipe = recipe;
+        self->algorithm = algorithm;
+    }
+    return true;
+}
+
+static bool
+fit_all(training_t *self)
+{
+    const Valion__V1__TrainSpec *spec = self->spec;
+    size_t count = spec->n_algorithms > 0 ? spec->n_algorithms : 1;
+    for (size_t i = 0; i < count; i++) {
+        recipe_algorithm_t algorithm = RECIPE_GRADIENT_BOOSTING;
+        if (spec->n_algorithms > 0 &&
+            !find_algorithm(self->task, spec->algorithms[i], &algorithm)) {
+            return false;
+        }
+        if (!fit_one(self, algorithm)) {
+            return false;
+        }
+        vln_task_progress(self->task, 0.1 + 0.7 * (double)(i + 1) / (double)count);
+    }
+    return true;
+}
+
+/* ---- the result ---- */
+
+static int
+by_gain(const void *left, const void *right)
+{
+    const Valion__V1__KeyNumber *a = *(Valion__V1__KeyNumber *const *)left;
+    const Valion__V1__KeyNumber *b = *(Valion__V1__KeyNumber *const *)right;
+    return a->value > b->value ? -1 : a->value < b->value;
+}
+
+static void
+add_importance(const training_t *self, Valion__V1__TrainResult *result)
+{
+    vln_arena_t *arena = self->task->arena;
+    size_t columns = self->features.columns;
+    result->importance = vln_arena_alloc(arena, columns * sizeof(void *) + 1);
+    for (size_t i = 0; i < columns; i++) {
+        Valion__V1__KeyNumber *number = vln_arena_alloc(arena, sizeof *number);
+        valion__v1__key_number__init(number);
+        number->key = self->features.names[i];
+        number->has_value = 1;
+        number->value = self->best.importance[i];
+        result->importance[i] = number;
+    }
+    qsort(result->importance, columns, sizeof(void *), by_gain);
+    result->n_importance = columns < IMPORTANCE_MAX ? columns : IMPORTANCE_MAX;
+}
+
+static void
+end_done(training_t *self, const trainer_registered_t *registered, int64_t started_ms)
+{
+    Valion__V1__TrainResult result = VALION__V1__TRAIN_RESULT__INIT;
+    vln_arena_t *arena = self->task->arena;
+    result.model = self->spec->model;
+    result.algorithm = (char *)(uintptr_t)recipe_name(self->algorithm);
+    result.metrics = self->scores.numbers;
+    result.n_metrics = self->scores.count;
+    result.train_metrics = self->train_scores.numbers;
+    result.n_train_metrics = self->train_scores.count;
+    result.hyperparameters = registered->hyperparameters;
+    result.n_hyperparameters = registered->hyperparameter_count;
+    result.has_rounds = result.has_rows_trained = result.has_rows_held_out = 1;
+    result.rounds = self->best.rounds;
+    result.rows_trained = (int64_t)self->train.count;
+    result.rows_held_out = (int64_t)self->held.count;
+    result.has_duration_ms = 1;
+    result.duration_ms = vln_mono_ms() - started_ms;
+    add_importance(self, &result);
+    trainer_registered_fill(registered, &result);
+    size_t size = 0;
+    const uint8_t *bytes = vln_pb_pack(&result.base, arena, &size);
+    vln_task_done(self->task, bytes, size);
+}
+
+static bool
+run(training_t *self, int64_t started_ms)
+{
+    if (!read_spec(self) || !read_rows(self) || !fit_all(self) || !open_predictor(self) ||
+        !score(self, &self->train, &self->train_numbers, &self->train_scores) ||
+        !score(self, &self->held, &self->held_numbers, &self->scores)) {
+        return false;
+    }
+    trainer_registered_t registered;
+    const trainer_version_t version = {.spec = self->spec,
+                                       .data = &self->data,
+                                       .train = &self->train,
+                                       .target = &self->target,
+                                       .features = &self->features,
+                                       .preprocessor = &self->preprocessor,
+                                       .predictor = self->predictor,
+                                       .model = &self->best.model,
+                                       .recipe = &self->recipe,
+                                       .rounds = self->best.rounds,
+                                       .algorithm = self->algorithm,
+                                       .scores = &self->scores,
+                                       .held_out = self->held.count};
+    if (!trainer_register(self->worker, self->task, &version, &registered)) {
+        return false;
+    }
+    end_done(self, &registered, started_ms);
+    trainer_registered_end(&registered);
+    return true;
+}
+
+static void
+end(training_t *self)
+{
+    vln_predictor_close(&self->predictor);
+    vln_predictor_close(&self->preprocessor.predictor);
+    vln_bytes_end(&self->preprocessor.bytes);
+    trainer_fitted_end(&self->best);
+    trainer_numbers_end(&self->train_numbers);
+    trainer_numbers_end(&self->held_numbers);
+    free(self->split.rows);
+    vln_dataset_end(&self->validation);
+    vln_dataset_end(&self->data);
+}
+
+bool
+trainer_train(vln_worker_t *worker, vln_task_t *task)
+{
+    training_t self = {.worker = worker, .task = task};
+    int64_t started_ms = vln_mono_ms();
+    bool done = run(&self, started_ms);
+    trainer_count(worker, done ? TRAINER_TRAININGS : TRAINER_TRAININGS_FAILED, 1);
+    if (done) {
+        trainer_count(worker, TRAINER_ROWS, (int64_t)self.train.count);
+        trainer_count(worker, TRAINER_DURATION_MS, vln_mono_ms() - started_ms);
+    }
+    end(&self);
+    return done;
+}
