@@ -208,11 +208,10 @@ compare(const Valion__V1__Samples *samples, const vln_sandbox_result_t *result,
         return VLN_DATA_LOSS;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_same(result->values[i], samples->predictions[i])) {
+        if (!is_same(result->values[i], (float)samples->predictions[i])) {
             snprintf(outcome->sentence, sizeof outcome->sentence,
                      "sample row %zu: the version answers %.9g; %.9g was registered",
-                     i / result->width + 1, (double)result->values[i],
-                     (double)samples->predictions[i]);
+                     i / result->width + 1, (double)result->values[i], samples->predictions[i]);
             return VLN_DATA_LOSS;
         }
     }
