@@ -32,6 +32,7 @@ static const ProtobufCMessageDescriptor *const loose[] = {
     &valion__v1__event_payload__descriptor,
     &valion__v1__hint__descriptor,
     &valion__v1__appendix__descriptor,
+    &valion__v1__samples__descriptor,
     &valion__v1__validate_spec__descriptor,
     &valion__v1__validate_result__descriptor,
     &valion__v1__inspect_spec__descriptor,

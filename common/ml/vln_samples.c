@@ -178,7 +178,10 @@ vln_samples_answer(Valion__V1__Samples *samples, vln_predictor_t *predictor, vln
         samples->width = (uint32_t)result.width;
         samples->n_predictions = result.rows * result.width;
         samples->predictions =
-            vln_arena_memdup(arena, result.values, samples->n_predictions * sizeof(float));
+            vln_arena_alloc(arena, samples->n_predictions * sizeof(double) + 1);
+        for (size_t i = 0; i < samples->n_predictions; i++) {
+            samples->predictions[i] = (double)result.values[i];
+        }
     }
     vln_sandbox_result_end(&result);
     return err;
