@@ -192,9 +192,22 @@ add_column(vln_arena_t *arena, Valion__V1__Column ***list, size_t *count, const 
     return self;
 }
 
+/* What was never missing in training may not be missing in a request. */
+static void
+add_number(vln_arena_t *arena, Valion__V1__Signature *signature, const vln_table_t *table,
+           const char *name)
+{
+    const vln_column_t *known = vln_table_find(table, name);
+    Valion__V1__Column *column = add_column(arena, &signature->inputs, &signature->n_inputs, name,
+                                            VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64);
+    column->has_optional_input = 1;
+    column->optional_input = known && vln_column_missing(known, vln_table_rows(table)) > 0;
+}
+
 /* Numbers are floats to a tree or a sum, whatever the file held; text it cannot take. */
 static bool
-add_input(vln_task_t *task, Valion__V1__Signature *signature, const vln_column_t *column)
+add_input(vln_task_t *task, Valion__V1__Signature *signature, const vln_table_t *table,
+          const vln_column_t *column)
 {
     if (column->type == VLN_TYPE_STRING) {
         vln_task_fail(task, false,
@@ -203,10 +216,7 @@ add_input(vln_task_t *task, Valion__V1__Signature *signature, const vln_column_t
                       column->name);
         return false;
     }
-    add_column(task->arena, &signature->inputs, &signature->n_inputs, column->name,
-               VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64)
-        ->has_optional_input = 1;
-    signature->inputs[signature->n_inputs - 1]->optional_input = 1;
+    add_number(task->arena, signature, table, column->name);
     return true;
 }
 
@@ -225,13 +235,13 @@ add_inputs(vln_task_t *task, const Valion__V1__TrainSpec *spec, const vln_table_
                                                          sizeof(void *));
     for (size_t i = 0; i < spec->n_features; i++) {
         const vln_column_t *column = find_column(task, table, "features", spec->features[i]);
-        if (!column || !add_input(task, signature, column)) {
+        if (!column || !add_input(task, signature, table, column)) {
             return false;
         }
     }
     for (size_t i = 0; spec->n_features == 0 && i < vln_table_columns(table); i++) {
         const vln_column_t *column = vln_table_at(table, i);
-        if (is_feature(spec, column->name) && !add_input(task, signature, column)) {
+        if (is_feature(spec, column->name) && !add_input(task, signature, table, column)) {
             return false;
         }
     }
@@ -245,8 +255,8 @@ add_inputs(vln_task_t *task, const Valion__V1__TrainSpec *spec, const vln_table_
 
 /* What the preprocessor takes is what the version takes. */
 static bool
-copy_inputs(vln_task_t *task, const vln_predictor_t *predictor, const char *target,
-            Valion__V1__Signature *signature)
+copy_inputs(vln_task_t *task, const vln_predictor_t *predictor, const vln_table_t *table,
+            const char *target, Valion__V1__Signature *signature)
 {
     const Valion__V1__Signature *first = vln_predictor_signature(predictor);
     signature->inputs = vln_arena_alloc(task->arena, first->n_inputs * sizeof(void *) + 1);
@@ -255,11 +265,7 @@ copy_inputs(vln_task_t *task, const vln_predictor_t *predictor, const char *targ
             vln_task_fail(task, false, "the preprocessor takes the target column '%.128s'", target);
             return false;
         }
-        Valion__V1__Column *column =
-            add_column(task->arena, &signature->inputs, &signature->n_inputs,
-                       first->inputs[i]->name, VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64);
-        column->has_optional_input = 1;
-        column->optional_input = 1;
+        add_number(task->arena, signature, table, first->inputs[i]->name);
     }
     return true;
 }
@@ -305,7 +311,7 @@ trainer_features_find(vln_task_t *task, const Valion__V1__TrainSpec *spec, const
     valion__v1__signature__init(signature);
     *out = (trainer_features_t){.signature = signature};
     bool ok = preprocessor->predictor
-                  ? copy_inputs(task, preprocessor->predictor, target->column, signature)
+                  ? copy_inputs(task, preprocessor->predictor, table, target->column, signature)
                   : add_inputs(task, spec, table, signature);
     if (!ok) {
         return false;

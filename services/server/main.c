@@ -1,0 +1,85 @@
+/*
+ * valion-server - serves one model version over HTTP on a unix socket, and nothing else: it has no
+ * bus, no key and no network. The runner starts it.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "vln_log.h"
+#include "vln_opt.h"
+#include "vln_stop.h"
+
+#include "http.h"
+
+typedef struct config {
+    const char *folder;
+    const char *socket;
+    const char *sandbox;
+    int64_t drain_ms;
+} config_t;
+
+static const vln_opt_t options[] = {
+    VLN_OPT_ROW_TEXT(
+        config_t, folder, "folder", NULL,
+        "what to serve: instance.pb and the version's files, as the runner wrote them"),
+    VLN_OPT_ROW_TEXT(config_t, socket, "socket", NULL, "path of the unix socket to listen on"),
+    VLN_OPT_ROW_TEXT(config_t, sandbox, "sandbox", NULL,
+                     "program that runs models; default: valion-sandbox beside this one"),
+    VLN_OPT_ROW_INT(config_t, drain_ms, "drain-ms", "10000", 0, 600000,
+                    "how long SIGTERM waits for open connections"),
+    {0},
+};
+
+static void
+await_signal(int signals)
+{
+    struct pollfd item = {.fd = signals, .events = POLLIN};
+    while (poll(&item, 1, -1) < 0) {
+        /* something else interrupted the wait */
+    }
+}
+
+static vln_err_t
+serve(const config_t *config, server_t *server)
+{
+    int signals = vln_signals_open();
+    http_t *http = NULL;
+    vln_err_t err = server_load(server, config->folder, config->sandbox);
+    if (err == VLN_OK) {
+        err = http_start(&http, server, config->socket);
+    }
+    if (err == VLN_OK) {
+        vln_info("server.ready", kv_str("model", server->about.name),
+                 kv_str("version", server->about.version), kv_str("socket", config->socket));
+        await_signal(signals);
+        server->draining = true;
+        vln_info("server.draining", kv_i64("ms", config->drain_ms));
+        http_stop(&http, config->drain_ms);
+    }
+    return err;
+}
+
+int
+main(int argc, char **argv)
+{
+    config_t config = {0};
+    vln_log_level_t level = VLN_LOG_INFO;
+    const vln_opt_program_t program = {"valion-server", "Serves one model version over HTTP.",
+                                       options};
+    vln_err_t err = vln_opt_parse(&program, &config, &level, argc, argv);
+    if (err != VLN_OK) {
+        return err == VLN_CANCELLED ? EXIT_SUCCESS : 2;
+    }
+    if (!config.folder || !config.socket) {
+        fprintf(stderr, "valion-server: --folder and --socket are needed; the runner gives both\n");
+        return 2;
+    }
+    vln_log_init("server", config.socket, level);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    server_t server = {0};
+    err = serve(&config, &server);
+    server_unload(&server);
+    return err == VLN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
