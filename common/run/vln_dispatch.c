@@ -85,14 +85,16 @@ check_ticket(vln_dispatch_t *self, vln_call_t *call)
     return true;
 }
 
-/* A call for a task may do what its submitter may: what the worker itself may is to work. */
+/* A call for a task may do what its submitter may: what the worker itself may is to work. A service
+ * that submits work lends nobody its own role: else whoever answers a check of the validator's could
+ * put reports. */
 static uint32_t
 roles_of(const vln_call_t *call)
 {
     uint32_t roles = call->roles;
     for (size_t i = 0; call->ticket && i < call->ticket->n_submitter_roles; i++) {
         unsigned role = (unsigned)call->ticket->submitter_roles[i];
-        roles |= role < 32 ? 1u << role : 0;
+        roles |= role < VALION__V1__ROLE__ROLE_REGISTRY ? 1u << role : 0;
     }
     return roles;
 }

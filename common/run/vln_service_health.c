@@ -58,8 +58,7 @@ vln_service_get_health(void *worker, vln_call_t **calls, size_t count)
 {
     const vln_builtin_t *builtin = worker;
     for (size_t i = 0; i < count; i++) {
-        vln_call_reply(calls[i],
-                       &vln_service_make_health(builtin->service, calls[i]->arena)->base);
+        vln_call_reply(calls[i], &vln_service_make_health(builtin->service, calls[i]->arena)->base);
     }
 }
 

@@ -20,8 +20,8 @@ typedef struct vln_worker_options {
 } vln_worker_options_t;
 
 /* clang-format off */
-#define VLN_WORKER_OPTIONS(type, field)                                                            \
-    VLN_SERVICE_OPTIONS(type, field.service, "1"),                                                 \
+#define VLN_WORKER_OPTIONS(type, field, default_threads)                                           \
+    VLN_SERVICE_OPTIONS(type, field.service, default_threads),                                     \
     VLN_CACHE_OPTIONS(type, field.cache),                                                          \
     VLN_OPT_ROW_INT(type, field.slots, "slots", "0", 0, 64,                                        \
         "tasks at once; 0: as many as this process may use processors")

@@ -320,7 +320,7 @@ keep(exchange_t *self, const char *bytes, size_t size)
     self->size += size;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd says what it is given */
+/* NOLINTBEGIN(readability-function-size): libmicrohttpd says what it is given */
 static enum MHD_Result
 on_request(void *context, struct MHD_Connection *connection, const char *path, const char *method,
            const char *version, const char *body, size_t *body_size, void **exchange_p)
@@ -338,6 +338,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
     }
     return dispatch(context, connection, path, method, exchange);
 }
+/* NOLINTEND(readability-function-size) */
 
 static void
 on_end(void *context, struct MHD_Connection *connection, void **exchange_p,
