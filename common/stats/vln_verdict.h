@@ -47,9 +47,9 @@ typedef struct vln_verdict_rule {
 
 typedef struct vln_verdict {
     vln_check_status_t status;
-    size_t decided_by;  /* index of the check that decided; `count` when none of them did */
-    const char *why;    /* part of a sentence: "a blocking check failed"; static */
-    size_t counted;     /* checks that are no dry run; of them: */
+    size_t decided_by; /* index of the check that decided; `count` when none of them did */
+    const char *why;   /* part of a sentence: "a blocking check failed"; static */
+    size_t counted;    /* checks that are no dry run; of them: */
     size_t passed;
     size_t warned;
     size_t failed;

@@ -95,9 +95,8 @@ Test(vln_verdict, of_too_few_rows_is_inconclusive_at_best)
 
 Test(vln_verdict, counts_what_is_no_dry_run)
 {
-    const vln_check_t checks[] = {{.status = P}, {.status = P},
-                                  {.status = W}, {.status = F},
-                                  {.status = I}, {.status = F, .dry_run = true}};
+    const vln_check_t checks[] = {{.status = P}, {.status = P}, {.status = W},
+                                  {.status = F}, {.status = I}, {.status = F, .dry_run = true}};
     vln_verdict_t found = vln_verdict_of(&usual, checks, 6);
     cr_expect(found.counted == 5 && found.passed == 2 && found.warned == 1);
     cr_expect(found.failed == 1 && found.inconclusive == 1);

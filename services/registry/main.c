@@ -9,6 +9,8 @@
 
 #include "registry.h"
 #include "registry_files.h"
+#include "registry_policies.h"
+#include "stage.h"
 #include "valion/v1/registry.pb-c.h"
 
 static const vln_opt_t options[] = {
@@ -20,6 +22,10 @@ static const vln_opt_t options[] = {
      "MLOPS_REGISTRY_PATH", "folder of artifact files and of the log's signed heads"},
     VLN_OPT_ROW_INT(registry_config_t, max_artifact_mib, "max-artifact-mib", "2048", 1, 1 << 20,
                     "largest artifact that is taken, MiB"),
+    VLN_OPT_ROW_TEXT(registry_config_t, protected_stages, "protected-stages", "production",
+                     "stages that need evidence, comma-separated"),
+    VLN_OPT_ROW_TEXT(registry_config_t, protected_environments, "protected-environments",
+                     "production", "environments that need evidence, comma-separated"),
     {0},
 };
 
@@ -64,14 +70,44 @@ migrate(const char *database)
 {
     vln_err_t err =
         vln_migrate_run(database, "event", vln_event_migrations, vln_event_migrations_count);
-    return err == VLN_OK ? vln_migrate_run(database, "registry", registry_migrations,
-                                           registry_migrations_count)
-                         : err;
+    if (err == VLN_OK) {
+        err = vln_migrate_run(database, "registry", registry_migrations, registry_migrations_count);
+    }
+    return err == VLN_OK ? registry_policies_ship(database) : err;
+}
+
+/* By the original's names. */
+static size_t
+own_numbers(void *worker, vln_service_number_t *out)
+{
+    static const char *const names[] = {[STAGE_DEVELOPMENT] = "stage_development",
+                                        [STAGE_STAGING] = "stage_staging",
+                                        [STAGE_PRODUCTION] = "stage_production",
+                                        [STAGE_ARCHIVED] = "stage_archived"};
+    registry_worker_t *self = worker;
+    registry_counts_t counts;
+    if (registry_store_count(self->store, &counts) != VLN_OK) {
+        return 0;
+    }
+    size_t count = 0;
+    out[count++] = (vln_service_number_t){"models_count", (double)counts.models};
+    out[count++] = (vln_service_number_t){"versions_count", (double)counts.versions};
+    for (int stage = STAGE_DEVELOPMENT; stage < STAGE_COUNT; stage++) {
+        out[count++] = (vln_service_number_t){names[stage], (double)counts.of_stage[stage]};
+    }
+    out[count++] =
+        (vln_service_number_t){"total_size_mb", (double)counts.blob_bytes / (1024.0 * 1024.0)};
+    return count;
 }
 
 static vln_err_t
 prepare(registry_t *self)
 {
+    if (!stage_parse_list(self->config->protected_stages, &self->protected_stages)) {
+        vln_error("option.wrong", kv_str("option", "protected-stages"),
+                  kv_str("detail", "stages are development, staging, production and archived"));
+        return VLN_FAILED_PRECONDITION;
+    }
     vln_err_t err = registry_files_prepare(self->config->path);
     if (err != VLN_OK) {
         return VLN_FAILED_PRECONDITION;
@@ -115,7 +151,8 @@ main(int argc, char **argv)
                                           .context = &registry,
                                           .open_worker = open_worker,
                                           .close_worker = close_worker,
-                                          .ensure_worker = ensure_worker};
+                                          .ensure_worker = ensure_worker,
+                                          .stats = own_numbers};
     err = prepare(&registry);
     if (err == VLN_OK) {
         err = vln_service_open(&registry.service, &service);

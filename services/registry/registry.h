@@ -16,6 +16,8 @@ typedef struct registry_config {
     const char *database;
     const char *path;
     int64_t max_artifact_mib;
+    const char *protected_stages;
+    const char *protected_environments;
 } registry_config_t;
 
 /* What calls park on; index in registry_topics. */
@@ -28,6 +30,7 @@ typedef struct registry {
     vln_service_t *service;
     uint8_t audit_key[VLN_SIGN_SECRET];
     bool has_audit_key;
+    uint32_t protected_stages; /* bits 1 << stage */
 } registry_t;
 
 /* Of one worker thread. */
@@ -36,6 +39,10 @@ typedef struct registry_worker {
     registry_store_t *store;
     registry_log_t *log;
 } registry_worker_t;
+
+/* A mutating call by itself, once, in one transaction; `work` as in vln_once_t. */
+void registry_run_once(registry_worker_t *self, vln_call_t **calls, size_t count,
+                       vln_err_t (*work)(void *context, vln_call_t **calls, size_t count));
 
 /* The interface: a row a method, in registry_handlers.c. */
 extern const vln_method_t registry_methods[];

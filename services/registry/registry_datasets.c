@@ -84,7 +84,7 @@ pack_record(vln_call_t *call, const Valion__V1__Dataset *given, int64_t size_byt
     if (!tags) {
         return NULL;
     }
-    registry_split_tags(call->arena, tags, &record.tags, &record.n_tags);
+    registry_split_lines(call->arena, tags, &record.tags, &record.n_tags);
     record.has_size_bytes = 1;
     record.size_bytes = size_bytes;
     record.format = registry_borrowed(given->format ? given->format : "csv");
@@ -191,11 +191,7 @@ work_create(void *context, vln_call_t **calls, size_t count)
 void
 registry_create_dataset(void *worker, vln_call_t **calls, size_t count)
 {
-    registry_worker_t *self = worker;
-    vln_once_t once = registry_store_once(self->store);
-    once.context = self;
-    once.work = work_create;
-    vln_once_run(&once, calls, count);
+    registry_run_once(worker, calls, count, work_create);
 }
 
 /* ---- read ---- */

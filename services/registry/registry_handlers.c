@@ -1,5 +1,7 @@
 #include "registry_handlers.h"
 
+#include <strings.h>
+
 #include "vln_page.h"
 
 #include "registry.h"
@@ -21,7 +23,7 @@ model_to_wire(vln_arena_t *arena, const registry_model_t *model)
     NEW(arena, Valion__V1__Model, wire, valion__v1__model__init);
     wire->name = registry_borrowed(model->name);
     wire->description = registry_borrowed(model->description);
-    registry_split_tags(arena, model->tags, &wire->tags, &wire->n_tags);
+    registry_split_lines(arena, model->tags, &wire->tags, &wire->n_tags);
     wire->author = registry_borrowed(model->author);
     wire->algorithm = registry_borrowed(model->algorithm);
     wire->framework = registry_borrowed(model->framework);
@@ -32,6 +34,16 @@ model_to_wire(vln_arena_t *arena, const registry_model_t *model)
     wire->created_us = model->created_us;
     wire->updated_us = model->updated_us;
     return wire;
+}
+
+void
+registry_run_once(registry_worker_t *self, vln_call_t **calls, size_t count,
+                  vln_err_t (*work)(void *context, vln_call_t **calls, size_t count))
+{
+    vln_once_t once = registry_store_once(self->store);
+    once.context = self;
+    once.work = work;
+    vln_once_run(&once, calls, count);
 }
 
 /* ---- models ---- */
@@ -87,11 +99,7 @@ work_create_models(void *context, vln_call_t **calls, size_t count)
 void
 registry_create_model(void *worker, vln_call_t **calls, size_t count)
 {
-    registry_worker_t *self = worker;
-    vln_once_t once = registry_store_once(self->store);
-    once.context = self;
-    once.work = work_create_models;
-    vln_once_run(&once, calls, count);
+    registry_run_once(worker, calls, count, work_create_models);
 }
 
 void
@@ -165,11 +173,7 @@ registry_list_models(void *worker, vln_call_t **calls, size_t count)
 void
 registry_create_version(void *worker, vln_call_t **calls, size_t count)
 {
-    registry_worker_t *self = worker;
-    vln_once_t once = registry_store_once(self->store);
-    once.context = self;
-    once.work = registry_create_versions;
-    vln_once_run(&once, calls, count);
+    registry_run_once(worker, calls, count, registry_create_versions);
 }
 
 static void
@@ -178,8 +182,12 @@ answer_version(vln_call_t *call, const registry_version_key_t *key,
 {
     if (!version->version) {
         vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
-                        "there is no version '%s' of a model '%s'; ListVersions lists them",
-                        key->version ? key->version : "(latest)", key->model);
+                        "there is no %s '%s' of a model '%s'; ListVersions lists them",
+                        key->alias ? "alias" : "version",
+                        key->alias     ? key->alias
+                        : key->version ? key->version
+                                       : "(latest)",
+                        key->model);
         return;
     }
     NEW(call->arena, Valion__V1__GetVersionReply, reply, valion__v1__get_version_reply__init);
@@ -212,11 +220,12 @@ registry_get_version(void *worker, vln_call_t **calls, size_t count)
     size_t ask_count = 0;
     for (size_t i = 0; i < count; i++) {
         const Valion__V1__GetVersionRequest *request = (const void *)calls[i]->request;
-        if (request->alias) {
-            vln_call_refuse(calls[i], VLN_UNIMPLEMENTED, VALION__V1__REASON__REASON_FIELD,
-                            "aliases come with a later release: ask by version");
+        if (request->alias && request->version) {
+            vln_call_refuse_field(calls[i], "alias", "ask by version or by alias, not by both");
         } else if (registry_check_model_name(calls[i], request->model)) {
-            keys[ask_count] = (registry_version_key_t){request->model, request->version};
+            bool latest = request->alias && strcasecmp(request->alias, "latest") == 0;
+            keys[ask_count] = (registry_version_key_t){request->model, request->version,
+                                                       latest ? NULL : request->alias};
             asked[ask_count++] = calls[i];
         }
     }

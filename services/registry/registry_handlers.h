@@ -1,8 +1,10 @@
 /*
  * registry_handlers - a function for each method, in the order of registry_methods.c, which says
- * which file holds it: models and versions in registry_handlers.c, bytes in registry_blobs.c and
- * registry_uploads.c, data sets in registry_datasets.c, the
- * version manager in registry_manager.c, the log in registry_events.c. `worker` is a registry_worker_t.
+ * which file holds it: models and versions in registry_handlers.c, their changes in
+ * registry_changes.c and registry_signature.c, stages in registry_stages.c, reports, policies and grants in files of these
+ * names, bytes in registry_blobs.c and registry_uploads.c, data sets in registry_datasets.c, the
+ * version manager in registry_manager.c, the log in registry_events.c. `worker` is a
+ * registry_worker_t.
  */
 #ifndef REGISTRY_HANDLERS_H
 #define REGISTRY_HANDLERS_H
@@ -15,6 +17,21 @@ void registry_list_models(void *worker, vln_call_t **calls, size_t count);
 void registry_create_version(void *worker, vln_call_t **calls, size_t count);
 void registry_get_version(void *worker, vln_call_t **calls, size_t count);
 void registry_list_versions(void *worker, vln_call_t **calls, size_t count);
+void registry_update_version(void *worker, vln_call_t **calls, size_t count);
+void registry_delete_version(void *worker, vln_call_t **calls, size_t count);
+void registry_set_alias(void *worker, vln_call_t **calls, size_t count);
+void registry_set_signature(void *worker, vln_call_t **calls, size_t count);
+void registry_promote(void *worker, vln_call_t **calls, size_t count);
+void registry_get_history(void *worker, vln_call_t **calls, size_t count);
+void registry_put_report(void *worker, vln_call_t **calls, size_t count);
+void registry_get_report(void *worker, vln_call_t **calls, size_t count);
+void registry_list_reports(void *worker, vln_call_t **calls, size_t count);
+void registry_put_policy(void *worker, vln_call_t **calls, size_t count);
+void registry_get_policy(void *worker, vln_call_t **calls, size_t count);
+void registry_list_policies(void *worker, vln_call_t **calls, size_t count);
+void registry_open_grant(void *worker, vln_call_t **calls, size_t count);
+void registry_close_grant(void *worker, vln_call_t **calls, size_t count);
+void registry_get_serving_at(void *worker, vln_call_t **calls, size_t count);
 void registry_get_chunk(void *worker, vln_call_t **calls, size_t count);
 void registry_get_artifact_info(void *worker, vln_call_t **calls, size_t count);
 void registry_begin_upload(void *worker, vln_call_t **calls, size_t count);

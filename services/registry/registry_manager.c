@@ -306,8 +306,8 @@ static bool
 find_both(registry_worker_t *self, vln_call_t *call,
           const Valion__V1__CompareVersionsRequest *request, Valion__V1__Version *out[2])
 {
-    const registry_version_key_t keys[] = {{request->model, request->left},
-                                           {request->model, request->right}};
+    const registry_version_key_t keys[] = {{request->model, request->left, NULL},
+                                           {request->model, request->right, NULL}};
     registry_version_t found[2];
     if (!registry_check_model_name(call, request->model)) {
         return false;

@@ -10,6 +10,10 @@
      VLN_ROLE(RUNNER) | VLN_ROLE(ORCHESTRATOR) | VLN_ROLE(GATEWAY) | VLN_ROLE(WORKER))
 #define WRITERS   (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN) | VLN_ROLE(TRAINER))
 #define OPERATORS (VLN_ROLE(ADMIN) | VLN_ROLE(OPERATOR))
+#define EDITORS   (WRITERS | OPERATORS)
+#define DELETERS  (VLN_ROLE(PUBLISHER) | VLN_ROLE(ADMIN))
+/* Who opens a model's file says what it takes. */
+#define INSPECTORS (VLN_ROLE(VALIDATOR) | VLN_ROLE(TRAINER))
 /* Bytes alone change nothing: a version or a report has to name them. */
 #define UPLOADERS (WRITERS | VLN_ROLE(VALIDATOR))
 
@@ -22,6 +26,21 @@ const vln_method_t registry_methods[] = {
     {"CreateVersion",   registry_create_version,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 262144},
     {"GetVersion",      registry_get_version,       READERS,   VLN_BATCHES,               4096},
     {"ListVersions",    registry_list_versions,     READERS,   0,                         4096},
+    {"UpdateVersion",   registry_update_version,    EDITORS,   VLN_MUTATES,               65536},
+    {"DeleteVersion",   registry_delete_version,    DELETERS,  VLN_MUTATES,               1024},
+    {"SetAlias",        registry_set_alias,         EDITORS,   VLN_MUTATES,               1024},
+    {"SetSignature",    registry_set_signature,     INSPECTORS, VLN_MUTATES,              131072},
+    {"Promote",         registry_promote,           OPERATORS, VLN_MUTATES,               4096},
+    {"GetHistory",      registry_get_history,       READERS,   0,                         1024},
+    {"PutReport",       registry_put_report,        VLN_ROLE(VALIDATOR), VLN_MUTATES,     164864},
+    {"GetReport",       registry_get_report,        READERS,   0,                         1024},
+    {"ListReports",     registry_list_reports,      READERS,   0,                         1024},
+    {"PutPolicy",       registry_put_policy,        VLN_ROLE(ADMIN), VLN_MUTATES,         131072},
+    {"GetPolicy",       registry_get_policy,        READERS,   0,                         1024},
+    {"ListPolicies",    registry_list_policies,     READERS,   0,                         1024},
+    {"OpenGrant",       registry_open_grant,        VLN_ROLE(DEPLOYER_SERVICE), VLN_MUTATES, 1024},
+    {"CloseGrant",      registry_close_grant,       VLN_ROLE(DEPLOYER_SERVICE), VLN_MUTATES, 1024},
+    {"GetServingAt",    registry_get_serving_at,    READERS,   0,                         1024},
     {"GetChunk",        registry_get_chunk,         READERS,   0,                         1024},
     {"GetArtifactInfo", registry_get_artifact_info, READERS,   0,                         1024},
     {"BeginUpload",     registry_begin_upload,      UPLOADERS, 0,                         1024},
@@ -40,10 +59,5 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {
-    "UpdateVersion",  "DeleteVersion",    "SetAlias",   "SetSignature", "Promote",
-    "GetHistory",     "OpenGrant",        "CloseGrant", "GetServingAt", "PutReport",
-    "GetReport",      "ListReports",      "PutPolicy",  "GetPolicy",    "ListPolicies",
-    "PutVersionRule", "ListVersionRules",
-};
+const char *const registry_planned[] = {"PutVersionRule", "ListVersionRules"};
 const size_t registry_planned_count = VLN_COUNT(registry_planned);

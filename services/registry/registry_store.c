@@ -1,133 +1,9 @@
+#include "registry_store.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "registry_store_inside.h"
-
-/* clang-format off */
-/* All SQL of the registry but the log's. */
-#define MODEL_COLUMNS                                                                       \
-    "name, description, tags, author, algorithm, framework, latest, versions, revision,"    \
-    " created, updated"
-#define UPLOAD_COLUMNS                                                                      \
-    "id, digest, size_bytes, media_type, author, chunks, committing"
-#define VERSION_COLUMNS                                                                     \
-    "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record"
-
-static const vln_pg_stmt_t statements[] = {
-    [FIND_REQUESTS] = {"find_requests", VLN_ONCE_FIND_SQL},
-    [KEEP_REQUESTS] = {"keep_requests", VLN_ONCE_KEEP_SQL},
-    [FENCE]         = {"fence", VLN_ONCE_FENCE_SQL},
-    [SWEEP]         = {"sweep", VLN_ONCE_SWEEP_SQL},
-    [INSERT_EVENTS] = {"insert_events", VLN_EVENT_INSERT_SQL},
-    [CREATE_MODEL] = {"create_model",
-        "INSERT INTO model (name, description, tags, author, algorithm, framework)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING " MODEL_COLUMNS},
-    [FIND_MODEL] = {"find_model", "SELECT " MODEL_COLUMNS " FROM model WHERE name = $1"},
-    [LIST_MODELS] = {"list_models",
-        "SELECT " MODEL_COLUMNS " FROM model m"
-        " WHERE name > coalesce($1::text, '')"
-        "   AND ($2::text IS NULL OR strpos(lower(name || ' ' || description || ' ' || tags),"
-        "                                   lower($2)) > 0)"
-        "   AND ($3::text IS NULL OR strpos(E'\\n' || tags || E'\\n', E'\\n' || $3 || E'\\n') > 0)"
-        "   AND ($4::integer = 0 OR EXISTS (SELECT FROM version v"
-        "                                    WHERE v.model = m.name AND v.stage = $4))"
-        " ORDER BY name LIMIT $5::integer"},
-    [LOCK_MODELS] = {"lock_models",
-        "SELECT " MODEL_COLUMNS ", now() FROM model WHERE name = ANY ($1::text[])"
-        " ORDER BY name FOR NO KEY UPDATE"},
-    [UPDATE_MODELS] = {"update_models",
-        "UPDATE model m SET latest = a.latest, versions = a.versions, updated = now(),"
-        "       revision = m.revision + 1"
-        "  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (name, latest, versions)"
-        " WHERE m.name = a.name"},
-    [INSERT_BLOBS] = {"insert_blobs",
-        "INSERT INTO blob (digest, size_bytes, media_type, bytes)"
-        " SELECT DISTINCT ON (digest) * FROM"
-        " unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[])"
-        "     AS a (digest, size_bytes, media_type, bytes) ORDER BY digest"
-        " ON CONFLICT DO NOTHING"},
-    [INSERT_VERSIONS] = {"insert_versions",
-        "INSERT INTO version (model, version, major, minor, patch, prerelease, stage, status,"
-        "                     digest, record)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
-        "                      $6::text[], $7::integer[], $8::integer[], $9::bytea[],"
-        "                      $10::bytea[])"},
-    [INSERT_ARTIFACTS] = {"insert_artifacts",
-        "INSERT INTO artifact (model, version, role, digest)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])"},
-    [LINE_TOP] = {"line_top",
-        "SELECT version FROM version WHERE model = $1 AND major = $2::bigint"
-        " AND minor = $3::bigint ORDER BY patch DESC, prerelease DESC LIMIT 1"},
-    [HAS_VERSION] = {"has_version",
-        "SELECT FROM version WHERE model = $1 AND major = $2::bigint AND minor = $3::bigint"
-        " AND patch = $4::bigint AND prerelease = $5"},
-    [FIND_VERSIONS] = {"find_versions",
-        "SELECT " VERSION_COLUMNS ", a.at"
-        "  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (model, version, at)"
-        "  JOIN model m ON m.name = a.model"
-        "  JOIN version v ON v.model = a.model AND v.version = coalesce(a.version, m.latest)"},
-    [LIST_VERSIONS] = {"list_versions",
-        "SELECT " VERSION_COLUMNS " FROM ("
-        " SELECT *, sum(octet_length(record)) OVER (ORDER BY major DESC, minor DESC, patch DESC,"
-        "                                  prerelease DESC ROWS UNBOUNDED PRECEDING) AS total"
-        "   FROM version WHERE model = $1"
-        " AND ($2::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      < ($2::bigint, $3::bigint, $4::bigint, $5::text))"
-        " AND ($6::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      >= ($6::bigint, $7::bigint, $8::bigint, $9::text))"
-        " AND ($10::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      <= ($10::bigint, $11::bigint, $12::bigint, $13::text))"
-        " AND ($14::boolean OR prerelease = '2')"
-        " AND ($15::integer = 0 OR stage = $15) AND ($16::integer = 0 OR status = $16)"
-        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer) AS v"
-        " WHERE total - octet_length(record) < $18::bigint"
-        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
-    [FIND_BLOB] = {"find_blob",
-        "SELECT size_bytes, media_type, created, 0::bigint, bytes FROM blob WHERE digest = $1::bytea"},
-    [FIND_BLOB_INFO] = {"find_blob_info",
-        "SELECT size_bytes, media_type, created,"
-        "       (SELECT count(*) FROM artifact a WHERE a.digest = b.digest)"
-        "  FROM blob b WHERE digest = $1::bytea"},
-    [COUNT_UPLOADS] = {"count_uploads",
-        "SELECT count(*) FILTER (WHERE author = $1), coalesce(sum(size_bytes), 0)::bigint"
-        "  FROM upload"},
-    [BEGIN_UPLOAD] = {"begin_upload",
-        "INSERT INTO upload (id, digest, size_bytes, media_type, author, chunks)"
-        " VALUES ($1::bytea, $2::bytea, $3::bigint, $4, $5, $6::bytea)"
-        " ON CONFLICT (digest, size_bytes) DO NOTHING RETURNING " UPLOAD_COLUMNS},
-    [FIND_UPLOAD] = {"find_upload", "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = $1::bytea"},
-    [FIND_UPLOAD_OF] = {"find_upload_of",
-        "SELECT " UPLOAD_COLUMNS " FROM upload WHERE digest = $1::bytea AND size_bytes = $2::bigint"},
-    [MARK_CHUNK] = {"mark_chunk",
-        "UPDATE upload SET chunks = set_bit(chunks, $2::bigint, 1), touched = now()"
-        " WHERE id = $1::bytea AND NOT committing AND $2::bigint < octet_length(chunks) * 8"
-        " RETURNING " UPLOAD_COLUMNS},
-    [CLOSE_UPLOAD] = {"close_upload",
-        "UPDATE upload SET committing = true, touched = now() WHERE id = $1::bytea"},
-    [RESET_UPLOAD] = {"reset_upload",
-        "UPDATE upload SET committing = false, touched = now(),"
-        "       chunks = decode(repeat('00', octet_length(chunks)), 'hex') WHERE id = $1::bytea"},
-    [DROP_UPLOAD] = {"drop_upload", "DELETE FROM upload WHERE id = $1::bytea"},
-    [FIND_OLD_UPLOADS] = {"find_old_uploads",
-        "DELETE FROM upload WHERE id = ANY (ARRAY(SELECT id FROM upload"
-        "  WHERE touched < now() - interval '24 hours' LIMIT $1::integer FOR UPDATE SKIP LOCKED))"
-        " RETURNING id"},
-    [CREATE_DATASET] = {"create_dataset",
-        "INSERT INTO dataset (name, digest, record) VALUES ($1, $2::bytea, $3::bytea)"
-        " ON CONFLICT (name, digest) DO NOTHING RETURNING name, record, created"},
-    [FIND_DATASET] = {"find_dataset",
-        "SELECT name, record, created FROM dataset"
-        " WHERE name = $1 AND ($2::bytea IS NULL OR digest = $2) ORDER BY seq DESC LIMIT 1"},
-    [LIST_DATASETS] = {"list_datasets",
-        "SELECT name, record, created FROM ("
-        " SELECT *, sum(octet_length(record)) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS total"
-        "   FROM (SELECT DISTINCT ON (name) name, record, created FROM dataset"
-        "          WHERE name > coalesce($1::text, '')"
-        "            AND ($2::text IS NULL OR strpos(lower(name), lower($2)) > 0)"
-        "          ORDER BY name, seq DESC LIMIT $3::integer) AS newest) AS d"
-        " WHERE total - octet_length(record) < $4::bigint ORDER BY name"},
-};
-/* clang-format on */
 
 vln_err_t
 registry_store_open(registry_store_t **out, const char *database)
@@ -135,8 +11,8 @@ registry_store_open(registry_store_t **out, const char *database)
     const vln_pg_config_t config = {.conninfo = database,
                                     .application = "valion-registry",
                                     .search_path = "registry",
-                                    .statements = statements,
-                                    .statement_count = VLN_COUNT(statements)};
+                                    .statements = registry_statements,
+                                    .statement_count = registry_statement_count};
     *out = NULL;
     vln_pg_t *pg = NULL;
     vln_err_t err = vln_pg_open(&pg, &config);
@@ -173,6 +49,24 @@ registry_store_once(registry_store_t *self)
 }
 
 vln_err_t
+registry_store_begin(registry_store_t *self)
+{
+    return vln_pg_begin(self->pg);
+}
+
+vln_err_t
+registry_store_commit(registry_store_t *self)
+{
+    return vln_pg_commit(self->pg);
+}
+
+void
+registry_store_rollback(registry_store_t *self)
+{
+    vln_pg_rollback(self->pg);
+}
+
+vln_err_t
 registry_store_write_events(registry_store_t *self, vln_events_t *events)
 {
     return vln_events_flush(events, self->pg, INSERT_EVENTS);
@@ -190,8 +84,8 @@ registry_store_sweep(registry_store_t *self, int64_t *swept)
 
 /* ---- models ---- */
 
-static const char *
-copy_text(const PGresult *result, int row, int column, vln_arena_t *arena)
+const char *
+registry_store_text(const PGresult *result, int row, int column, vln_arena_t *arena)
 {
     if (vln_pg_is_null(result, row, column)) {
         return NULL;
@@ -199,20 +93,28 @@ copy_text(const PGresult *result, int row, int column, vln_arena_t *arena)
     return vln_arena_strdup(arena, vln_pg_get_text(result, row, column));
 }
 
+const uint8_t *
+registry_store_bytes(const PGresult *result, int row, int column, vln_arena_t *arena, size_t *size)
+{
+    const uint8_t *bytes = vln_pg_get_bytes(result, row, column, size);
+    return vln_pg_is_null(result, row, column) ? NULL : vln_arena_memdup(arena, bytes, *size);
+}
+
 static registry_model_t
 read_model(const PGresult *result, int row, vln_arena_t *arena)
 {
-    return (registry_model_t){.name = copy_text(result, row, 0, arena),
-                              .description = copy_text(result, row, 1, arena),
-                              .tags = copy_text(result, row, 2, arena),
-                              .author = copy_text(result, row, 3, arena),
-                              .algorithm = copy_text(result, row, 4, arena),
-                              .framework = copy_text(result, row, 5, arena),
-                              .latest = copy_text(result, row, 6, arena),
+    return (registry_model_t){.name = registry_store_text(result, row, 0, arena),
+                              .description = registry_store_text(result, row, 1, arena),
+                              .tags = registry_store_text(result, row, 2, arena),
+                              .author = registry_store_text(result, row, 3, arena),
+                              .algorithm = registry_store_text(result, row, 4, arena),
+                              .framework = registry_store_text(result, row, 5, arena),
+                              .latest = registry_store_text(result, row, 6, arena),
                               .versions = vln_pg_get_i64(result, row, 7),
                               .revision = vln_pg_get_i64(result, row, 8),
                               .created_us = vln_pg_get_us(result, row, 9),
-                              .updated_us = vln_pg_get_us(result, row, 10)};
+                              .updated_us = vln_pg_get_us(result, row, 10),
+                              .highest = registry_store_text(result, row, 11, arena)};
 }
 
 vln_err_t
@@ -298,7 +200,7 @@ registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const cha
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, LOCK_MODELS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        *now_us = vln_pg_get_us(result, row, 11);
+        *now_us = vln_pg_get_us(result, row, 12);
         for (size_t i = 0; i < count; i++) {
             if (strcmp(names[i], vln_pg_get_text(result, row, 0)) == 0) {
                 out[i] = read_model(result, row, arena);
@@ -334,6 +236,16 @@ insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t 
     return vln_pg_run(self->pg, INSERT_BLOBS, &args, NULL);
 }
 
+static void
+add_digest(vln_pg_array_t *array, const uint8_t *digest)
+{
+    if (digest) {
+        vln_pg_array_add_bytes(array, digest, VLN_DIGEST_BYTES);
+    } else {
+        vln_pg_array_add_null(array);
+    }
+}
+
 static vln_err_t
 insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch_t *batch)
 {
@@ -347,6 +259,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
     vln_pg_array_t *statuses = vln_pg_array_new(arena, VLN_PG_INT4);
     vln_pg_array_t *digests = vln_pg_array_new(arena, VLN_PG_BYTEA);
     vln_pg_array_t *records = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    vln_pg_array_t *samples = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    vln_pg_array_t *profiles = vln_pg_array_new(arena, VLN_PG_BYTEA);
     for (size_t i = 0; i < batch->version_count; i++) {
         const registry_new_version_t *version = &batch->versions[i];
         char text[SEMVER_TEXT];
@@ -361,6 +275,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
         vln_pg_array_add_i64(statuses, version->status);
         vln_pg_array_add_bytes(digests, version->digest, VLN_DIGEST_BYTES);
         vln_pg_array_add_bytes(records, version->record, version->record_size);
+        add_digest(samples, version->samples);
+        add_digest(profiles, version->profile);
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, texts[0]);
@@ -373,6 +289,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
     vln_pg_array(&args, statuses);
     vln_pg_array(&args, digests);
     vln_pg_array(&args, records);
+    vln_pg_array(&args, samples);
+    vln_pg_array(&args, profiles);
     return vln_pg_run(self->pg, INSERT_VERSIONS, &args, NULL);
 }
 
@@ -470,22 +388,34 @@ registry_store_has_version(registry_store_t *self, const char *model, const semv
     return err;
 }
 
-static registry_version_t
-read_version(const PGresult *result, int row, vln_arena_t *arena)
+int
+registry_version_status(const registry_version_t *version)
 {
-    size_t digest_size = 0;
-    size_t record_size = 0;
-    const uint8_t *digest = vln_pg_get_bytes(result, row, 6, &digest_size);
-    const uint8_t *record = vln_pg_get_bytes(result, row, 7, &record_size);
-    return (registry_version_t){.version = copy_text(result, row, 0, arena),
-                                .stage = (int)vln_pg_get_i64(result, row, 1),
-                                .status = (int)vln_pg_get_i64(result, row, 2),
-                                .revision = vln_pg_get_i64(result, row, 3),
-                                .created_us = vln_pg_get_us(result, row, 4),
-                                .updated_us = vln_pg_get_us(result, row, 5),
-                                .digest = vln_arena_memdup(arena, digest, digest_size),
-                                .record = vln_arena_memdup(arena, record, record_size),
-                                .record_size = record_size};
+    enum { READY = 2, DEPLOYED = 3 }; /* valion.v1.VersionStatus; SQL says the same */
+    return version->status == READY && version->open_grants > 0 ? DEPLOYED : version->status;
+}
+
+registry_version_t
+registry_store_read_version(const PGresult *result, int row, vln_arena_t *arena)
+{
+    size_t size = 0;
+    registry_version_t out = {.version = registry_store_text(result, row, 0, arena),
+                              .stage = (int)vln_pg_get_i64(result, row, 1),
+                              .status = (int)vln_pg_get_i64(result, row, 2),
+                              .revision = vln_pg_get_i64(result, row, 3),
+                              .created_us = vln_pg_get_us(result, row, 4),
+                              .updated_us = vln_pg_get_us(result, row, 5),
+                              .status_reason = registry_store_text(result, row, 11, arena),
+                              .description = registry_store_text(result, row, 12, arena),
+                              .tags = registry_store_text(result, row, 13, arena),
+                              .open_grants = vln_pg_get_i64(result, row, 14),
+                              .aliases = registry_store_text(result, row, 15, arena)};
+    out.digest = registry_store_bytes(result, row, 6, arena, &size);
+    out.record = registry_store_bytes(result, row, 7, arena, &out.record_size);
+    out.signature = registry_store_bytes(result, row, 8, arena, &out.signature_size);
+    out.samples = registry_store_bytes(result, row, 9, arena, &size);
+    out.profile = registry_store_bytes(result, row, 10, arena, &size);
+    return out;
 }
 
 vln_err_t
@@ -495,19 +425,22 @@ registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
 {
     vln_pg_array_t *models = vln_pg_array_new(arena, VLN_PG_TEXT);
     vln_pg_array_t *versions = vln_pg_array_new(arena, VLN_PG_TEXT);
+    vln_pg_array_t *aliases = vln_pg_array_new(arena, VLN_PG_TEXT);
     for (size_t i = 0; i < count; i++) {
         vln_pg_array_add_text(models, keys[i].model);
         vln_pg_array_add_text(versions, keys[i].version);
+        vln_pg_array_add_text(aliases, keys[i].alias);
         out[i] = (registry_version_t){0};
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, models);
     vln_pg_array(&args, versions);
+    vln_pg_array(&args, aliases);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, FIND_VERSIONS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        size_t at = (size_t)vln_pg_get_i64(result, row, 8) - 1;
-        out[at] = read_version(result, row, arena);
+        size_t at = (size_t)vln_pg_get_i64(result, row, REGISTRY_VERSION_COLUMNS) - 1;
+        out[at] = registry_store_read_version(result, row, arena);
     }
     PQclear(result);
     return err;
@@ -551,7 +484,7 @@ registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
         *count = (size_t)PQntuples(result);
         *out = vln_arena_alloc(arena, *count * sizeof **out);
         for (size_t i = 0; i < *count; i++) {
-            (*out)[i] = read_version(result, (int)i, arena);
+            (*out)[i] = registry_store_read_version(result, (int)i, arena);
         }
     }
     PQclear(result);
@@ -571,7 +504,7 @@ registry_store_find_blob(registry_store_t *self, vln_arena_t *arena, const uint8
     }
     if (err == VLN_OK) {
         *out = (registry_blob_t){.size_bytes = vln_pg_get_i64(result, 0, 0),
-                                 .media_type = copy_text(result, 0, 1, arena),
+                                 .media_type = registry_store_text(result, 0, 1, arena),
                                  .created_us = vln_pg_get_us(result, 0, 2),
                                  .references = vln_pg_get_i64(result, 0, 3)};
         memcpy(out->digest, digest, VLN_DIGEST_BYTES);
@@ -580,6 +513,24 @@ registry_store_find_blob(registry_store_t *self, vln_arena_t *arena, const uint8
         out->bytes = with_bytes && !vln_pg_is_null(result, 0, 4)
                          ? vln_arena_memdup(arena, bytes, size)
                          : NULL;
+    }
+    PQclear(result);
+    return err;
+}
+
+vln_err_t
+registry_store_count(registry_store_t *self, registry_counts_t *out)
+{
+    *out = (registry_counts_t){0};
+    PGresult *result = NULL;
+    vln_err_t err = vln_pg_run(self->pg, COUNT_ALL, NULL, &result);
+    if (err == VLN_OK) {
+        out->models = vln_pg_get_i64(result, 0, 0);
+        out->versions = vln_pg_get_i64(result, 0, 1);
+        for (int stage = 1; stage <= 4; stage++) {
+            out->of_stage[stage] = vln_pg_get_i64(result, 0, 1 + stage);
+        }
+        out->blob_bytes = vln_pg_get_i64(result, 0, 6);
     }
     PQclear(result);
     return err;

@@ -36,6 +36,12 @@ VLN_MUST_USE vln_err_t registry_store_ensure(registry_store_t *self);
 /* For vln_once_run, with `work` and `context` still to be set. */
 vln_once_t registry_store_once(registry_store_t *self);
 
+/* A transaction of one's own, where vln_once_run does not open one. */
+VLN_MUST_USE vln_err_t registry_store_begin(registry_store_t *self);
+VLN_MUST_USE vln_err_t registry_store_commit(registry_store_t *self);
+/* Does nothing once it committed. */
+void registry_store_rollback(registry_store_t *self);
+
 VLN_MUST_USE vln_err_t registry_store_write_events(registry_store_t *self, vln_events_t *events);
 
 /* Replies and fences whose time is over; `*swept` says how many replies went. */
@@ -50,7 +56,8 @@ typedef struct registry_model {
     const char *author;
     const char *algorithm;
     const char *framework;
-    const char *latest; /* NULL when it has no version */
+    const char *latest;  /* NULL when it has no version */
+    const char *highest; /* of its deleted versions; NULL: none is above the others */
     int64_t versions;
     int64_t revision;
     int64_t created_us;
@@ -93,6 +100,8 @@ typedef struct registry_new_version {
     size_t record_size;
     int stage;
     int status;
+    const uint8_t *samples; /* digests; NULL: none */
+    const uint8_t *profile;
 } registry_new_version_t;
 
 typedef struct registry_new_artifact {
@@ -131,25 +140,39 @@ VLN_MUST_USE vln_err_t registry_store_insert(registry_store_t *self, vln_arena_t
 VLN_MUST_USE vln_err_t registry_store_find_line_top(registry_store_t *self, const char *model,
                                                     const semver_t *line, semver_t *out);
 
-/* True if a version of this precedence is there. */
+/* True if a version of this precedence is there, or was and is deleted. */
 VLN_MUST_USE vln_err_t registry_store_has_version(registry_store_t *self, const char *model,
                                                   const semver_t *version, bool *out);
 
+/* The record, and what changed since. Texts and bytes that are NULL are as in the record. */
 typedef struct registry_version {
     const char *version;
     int stage;
-    int status;
+    int status; /* as stored: never DEPLOYED, see registry_version_status */
     int64_t revision;
     int64_t created_us;
     int64_t updated_us;
     const uint8_t *digest;
     const uint8_t *record;
     size_t record_size;
+    const uint8_t *signature; /* valion.v1.Signature */
+    size_t signature_size;
+    const uint8_t *samples; /* digests */
+    const uint8_t *profile;
+    const char *status_reason;
+    const char *description;
+    const char *tags;    /* one a line, sorted */
+    const char *aliases; /* one a line; NULL: none */
+    int64_t open_grants;
 } registry_version_t;
+
+/* As everybody sees it: a ready version that holds an open grant is deployed. */
+int registry_version_status(const registry_version_t *version);
 
 typedef struct registry_version_key {
     const char *model;
     const char *version; /* NULL: the latest */
+    const char *alias;   /* instead of the version; NULL: none */
 } registry_version_key_t;
 
 /* One answer a key, in order; `version` NULL where there is none. */
@@ -172,6 +195,17 @@ typedef struct registry_version_filter {
 VLN_MUST_USE vln_err_t registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
                                                     const registry_version_filter_t *filter,
                                                     registry_version_t **out, size_t *count);
+
+/* ---- counts ---- */
+
+typedef struct registry_counts {
+    int64_t models;
+    int64_t versions;
+    int64_t of_stage[5]; /* index: valion.v1.Stage */
+    int64_t blob_bytes;
+} registry_counts_t;
+
+VLN_MUST_USE vln_err_t registry_store_count(registry_store_t *self, registry_counts_t *out);
 
 /* ---- small artifacts ---- */
 

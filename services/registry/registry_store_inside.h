@@ -6,7 +6,7 @@
 
 #include "registry_store.h"
 
-/* Indexes of the statements, whose text is in registry_store.c; their order is free. */
+/* Indexes of the statements, whose text is in registry_statements.c; their order is free. */
 enum {
     FIND_REQUESTS,
     KEEP_REQUESTS,
@@ -24,6 +24,16 @@ enum {
     LINE_TOP,
     HAS_VERSION,
     FIND_VERSIONS,
+    LOCK_VERSION,
+    LOCK_PRODUCTION,
+    SAVE_VERSION,
+    DELETE_VERSION,
+    RESET_LATEST,
+    SET_ALIAS,
+    REMOVE_ALIAS,
+    FIND_ALIAS,
+    ADD_STAGE_CHANGE,
+    LIST_STAGE_CHANGES,
     LIST_VERSIONS,
     FIND_BLOB,
     FIND_BLOB_INFO,
@@ -39,10 +49,39 @@ enum {
     CREATE_DATASET,
     FIND_DATASET,
     LIST_DATASETS,
+    LOCK_POLICIES,
+    SHARE_POLICIES,
+    NEWEST_POLICY,
+    FIND_POLICY,
+    INSERT_POLICY,
+    POLICIES_IN_FORCE,
+    LIST_POLICIES,
+    INSERT_REPORT,
+    FIND_REPORT,
+    LIST_REPORTS,
+    FIND_EVIDENCE,
+    FIND_GRANT,
+    INSERT_GRANT,
+    COUNT_GRANT,
+    CLOSE_GRANT,
+    LIST_SERVING,
+    COUNT_ALL,
 };
+
+extern const vln_pg_stmt_t registry_statements[];
+extern const size_t registry_statement_count;
 
 struct registry_store {
     vln_pg_t *pg;
 };
+
+/* Into the arena; NULL for a null. */
+const char *registry_store_text(const PGresult *result, int row, int column, vln_arena_t *arena);
+const uint8_t *registry_store_bytes(const PGresult *result, int row, int column, vln_arena_t *arena,
+                                    size_t *size);
+
+/* A row of VERSION_COLUMNS. */
+registry_version_t registry_store_read_version(const PGresult *result, int row, vln_arena_t *arena);
+enum { REGISTRY_VERSION_COLUMNS = 16 };
 
 #endif

@@ -27,24 +27,6 @@ registry_upload_held(const registry_upload_t *self)
 }
 
 vln_err_t
-registry_store_begin(registry_store_t *self)
-{
-    return vln_pg_begin(self->pg);
-}
-
-vln_err_t
-registry_store_commit(registry_store_t *self)
-{
-    return vln_pg_commit(self->pg);
-}
-
-void
-registry_store_rollback(registry_store_t *self)
-{
-    vln_pg_rollback(self->pg);
-}
-
-vln_err_t
 registry_uploads_count(registry_store_t *self, const char *author, int64_t *uploads, int64_t *bytes)
 {
     vln_pg_args_t args = {0};

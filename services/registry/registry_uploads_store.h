@@ -69,8 +69,4 @@ VLN_MUST_USE vln_err_t registry_uploads_keep(registry_store_t *self, vln_arena_t
 VLN_MUST_USE vln_err_t registry_uploads_sweep(registry_store_t *self, vln_arena_t *arena, int limit,
                                               vln_id_t **out, size_t *count);
 
-VLN_MUST_USE vln_err_t registry_store_begin(registry_store_t *self);
-VLN_MUST_USE vln_err_t registry_store_commit(registry_store_t *self);
-void registry_store_rollback(registry_store_t *self);
-
 #endif

@@ -163,6 +163,7 @@ check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
         return false;
     }
     return registry_check_model_name(call, request->model) &&
+           registry_join_tags(call, request->tags, request->n_tags) &&
            check_pairs(call, "hyperparameters", request->hyperparameters,
                        request->n_hyperparameters) &&
            check_pairs(call, "dataset_info", request->dataset_info, request->n_dataset_info) &&
@@ -238,8 +239,8 @@ check_given(creator_t *self, vln_call_t *call, const semver_t *version, bool bac
         registry_store_has_version(self->worker->store, request->model, version, &taken);
     if (err == VLN_OK && (taken || is_taken_in_batch(self, request->model, version))) {
         vln_call_refuse(call, VLN_ALREADY_EXISTS, VALION__V1__REASON__REASON_EXISTS,
-                        "%s has a version %s already (build metadata does not tell versions "
-                        "apart); versions never change: choose the next",
+                        "%s has, or had, a version %s already (build metadata does not tell "
+                        "versions apart); versions never change: choose the next",
                         request->model, request->version);
         return VLN_OK;
     }
@@ -260,24 +261,43 @@ check_given(creator_t *self, vln_call_t *call, const semver_t *version, bool bac
     return VLN_OK;
 }
 
-static semver_t
-bumped(const registry_model_t *model, const Valion__V1__CreateVersionRequest *request)
+static semver_bump_t
+bump_of(const Valion__V1__CreateVersionRequest *request)
 {
-    semver_t version = {.major = 1};
-    semver_t latest;
-    if (!model->latest || !semver_parse(model->latest, &latest)) {
-        return version;
-    }
     switch (request->bump) {
     case VALION__V1__BUMP__BUMP_MAJOR:
-        return semver_next(&latest, SEMVER_MAJOR);
+        return SEMVER_MAJOR;
     case VALION__V1__BUMP__BUMP_MINOR:
-        return semver_next(&latest, SEMVER_MINOR);
+        return SEMVER_MINOR;
     case VALION__V1__BUMP__BUMP_PRERELEASE:
-        return semver_next(&latest, SEMVER_PRERELEASE);
+        return SEMVER_PRERELEASE;
     default:
-        return semver_next(&latest, SEMVER_PATCH);
+        return SEMVER_PATCH;
     }
+}
+
+/* The next one. Numbers of versions that were deleted are passed over: they lie at or below the
+ * model's highest, so that nobody else has to look. */
+static vln_err_t
+bump_version(creator_t *self, const Valion__V1__CreateVersionRequest *request,
+             const registry_model_t *model, semver_t *out)
+{
+    semver_t latest;
+    semver_t highest;
+    *out = (semver_t){.major = 1};
+    if (model->latest && semver_parse(model->latest, &latest)) {
+        *out = semver_next(&latest, bump_of(request));
+    }
+    bool taken = model->highest && semver_parse(model->highest, &highest);
+    while (taken && semver_compare(out, &highest) <= 0) {
+        vln_err_t err =
+            registry_store_has_version(self->worker->store, request->model, out, &taken);
+        if (err != VLN_OK) {
+            return err;
+        }
+        *out = taken ? semver_next(out, bump_of(request)) : *out;
+    }
+    return VLN_OK;
 }
 
 /* The call's version in *out; *sound false if the call was refused. */
@@ -288,8 +308,7 @@ choose_version(creator_t *self, vln_call_t *call, const registry_model_t *model,
     const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
     *sound = true;
     if (!request->version) {
-        *out = bumped(model, request);
-        return VLN_OK;
+        return bump_version(self, request, model, out);
     }
     if (!semver_parse(request->version, out)) {
         *sound = false;
@@ -420,6 +439,26 @@ make_record(vln_call_t *call, const registry_model_t *model, const char *version
     return record;
 }
 
+static const uint8_t *
+find_digest(const Valion__V1__Version *record, const char *role)
+{
+    for (size_t i = 0; i < record->n_artifacts; i++) {
+        if (strcmp(record->artifacts[i]->role, role) == 0) {
+            return record->artifacts[i]->digest.data;
+        }
+    }
+    return NULL;
+}
+
+/* Signature, samples and profile of the trainer are established: it made the model. Those of
+ * anybody else are claims, until the validator has opened the file. */
+static bool
+is_established(const vln_call_t *call, const Valion__V1__Version *record)
+{
+    return (call->roles & VLN_ROLE(TRAINER)) && record->signature &&
+           find_digest(record, "samples") && find_digest(record, "profile");
+}
+
 static void
 add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__V1__Version *record)
 {
@@ -427,7 +466,12 @@ add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__
     *row = (registry_new_version_t){.model = record->model,
                                     .semver = *semver,
                                     .stage = VALION__V1__STAGE__STAGE_DEVELOPMENT,
-                                    .status = VALION__V1__VERSION_STATUS__VERSION_STATUS_READY};
+                                    .status = VALION__V1__VERSION_STATUS__VERSION_STATUS_TRAINING};
+    if (is_established(call, record)) {
+        row->status = VALION__V1__VERSION_STATUS__VERSION_STATUS_READY;
+        row->samples = find_digest(record, "samples");
+        row->profile = find_digest(record, "profile");
+    }
     row->record = vln_pb_pack(&record->base, call->arena, &row->record_size);
     memcpy(row->digest, record->digest.data, VLN_DIGEST_BYTES);
     for (size_t i = 0; i < record->n_artifacts; i++) {
@@ -440,6 +484,7 @@ add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__
     const vln_fact_t facts[] = {{"model", record->model},
                                 {"version", record->version},
                                 {"digest", vln_hex_encode(row->digest, VLN_DIGEST_BYTES, digest)},
+                                {"status", row->samples ? "ready" : "training"},
                                 {NULL, NULL}};
     const char *subject = vln_arena_printf(call->arena, "%s@%s", record->model, record->version);
     vln_events_add(self->events, "version.created", subject, vln_call_actor(call), facts);
@@ -458,12 +503,24 @@ move_model_on(creator_t *self, size_t at, const semver_t *semver, const char *te
 }
 
 static void
+set_digest(ProtobufCBinaryData *out, protobuf_c_boolean *has, const uint8_t *digest)
+{
+    *has = digest != NULL;
+    if (digest) {
+        *out = (ProtobufCBinaryData){VLN_DIGEST_BYTES, (uint8_t *)(uintptr_t)digest};
+    }
+}
+
+static void
 answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
 {
+    const registry_new_version_t *row = &self->batch.versions[self->batch.version_count - 1];
     record->has_stage = record->has_status = record->has_revision = 1;
-    record->stage = VALION__V1__STAGE__STAGE_DEVELOPMENT;
-    record->status = VALION__V1__VERSION_STATUS__VERSION_STATUS_READY;
+    record->stage = (Valion__V1__Stage)row->stage;
+    record->status = (Valion__V1__VersionStatus)row->status;
     record->revision = 1;
+    set_digest(&record->samples_digest, &record->has_samples_digest, row->samples);
+    set_digest(&record->profile_digest, &record->has_profile_digest, row->profile);
     record->has_created_us = record->has_updated_us = 1;
     record->created_us = record->updated_us = self->now_us;
     Valion__V1__CreateVersionReply *reply = vln_arena_alloc(call->arena, sizeof *reply);
@@ -472,10 +529,8 @@ answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
     vln_call_reply(call, &reply->base);
 }
 
-/* What is stored must be small enough for every reply that it stands in later: a record that no
- * reader takes would be lost. */
-static bool
-check_record(vln_call_t *call, const Valion__V1__Version *record)
+bool
+registry_version_check_size(vln_call_t *call, const Valion__V1__Version *record)
 {
     size_t size = 0;
     vln_pb_scan_t scan;
@@ -529,7 +584,7 @@ create_one(creator_t *self, vln_call_t *call)
     if (err != VLN_OK || !sound) {
         return err;
     }
-    if (!check_record(call, record)) {
+    if (!registry_version_check_size(call, record)) {
         self->batch.blob_count = blobs_before;
         return VLN_OK;
     }
@@ -612,23 +667,60 @@ registry_create_versions(void *context, vln_call_t **calls, size_t count)
 
 /* ---- as a message ---- */
 
-Valion__V1__Version *
-registry_version_to_wire(vln_call_t *call, const registry_version_t *version)
+/* NULL, and the call refused, if the bytes are no such message. */
+static ProtobufCMessage *
+unpack_part(vln_call_t *call, const registry_version_t *version,
+            const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size)
 {
     vln_pb_scan_t scan;
     ProtobufCMessage *message = NULL;
-    if (vln_pb_unpack(&valion__v1__version__descriptor, version->record, version->record_size,
-                      call->arena, &message, &scan) != VLN_OK) {
+    if (vln_pb_unpack(descriptor, bytes, size, call->arena, &message, &scan) != VLN_OK) {
         vln_error("version.corrupt", kv_str("version", version->version), kv_str("why", scan.why));
         vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
                         "the record of version %s cannot be read: restore it from a backup",
                         version->version);
+    }
+    return message;
+}
+
+/* What changed since the version was made. */
+static void
+lay_over(vln_arena_t *arena, const registry_version_t *version, Valion__V1__Version *wire)
+{
+    if (version->description) {
+        wire->description = registry_borrowed(version->description);
+    }
+    if (version->tags) {
+        registry_split_lines(arena, version->tags, &wire->tags, &wire->n_tags);
+    }
+    if (version->aliases) {
+        registry_split_lines(arena, version->aliases, &wire->aliases, &wire->n_aliases);
+    }
+    wire->status_reason = registry_borrowed(version->status_reason);
+    set_digest(&wire->samples_digest, &wire->has_samples_digest, version->samples);
+    set_digest(&wire->profile_digest, &wire->has_profile_digest, version->profile);
+}
+
+Valion__V1__Version *
+registry_version_to_wire(vln_call_t *call, const registry_version_t *version)
+{
+    Valion__V1__Version *wire = (Valion__V1__Version *)unpack_part(
+        call, version, &valion__v1__version__descriptor, version->record, version->record_size);
+    if (!wire) {
         return NULL;
     }
-    Valion__V1__Version *wire = (Valion__V1__Version *)message;
+    if (version->signature) {
+        wire->signature =
+            (Valion__V1__Signature *)unpack_part(call, version, &valion__v1__signature__descriptor,
+                                                 version->signature, version->signature_size);
+        if (!wire->signature) {
+            return NULL;
+        }
+    }
+    lay_over(call->arena, version, wire);
     wire->has_stage = wire->has_status = wire->has_revision = 1;
     wire->stage = (Valion__V1__Stage)version->stage;
-    wire->status = (Valion__V1__VersionStatus)version->status;
+    wire->status = (Valion__V1__VersionStatus)registry_version_status(version);
     wire->revision = (uint64_t)version->revision;
     wire->has_created_us = wire->has_updated_us = 1;
     wire->created_us = version->created_us;

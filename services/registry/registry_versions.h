@@ -15,7 +15,12 @@ enum { REGISTRY_CHUNK_MAX = 256 * 1024 };
 /* For vln_once_run: `context` is a registry_worker_t. */
 VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **calls, size_t count);
 
-/* The record with its stage, status and times; NULL, and the call refused, if it cannot be read. */
+/* The record with what changed since, its stage, status and times; NULL, and the call refused, if it
+ * cannot be read. */
 Valion__V1__Version *registry_version_to_wire(vln_call_t *call, const registry_version_t *version);
+
+/* What is stored must be small enough for every reply that it stands in later: a record that no
+ * reader takes would be lost. False, and the call refused, if it is not. */
+bool registry_version_check_size(vln_call_t *call, const Valion__V1__Version *version);
 
 #endif

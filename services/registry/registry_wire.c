@@ -1,5 +1,6 @@
 #include "registry_wire.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,14 @@
 
 #include "registry_store.h"
 
-enum { TAGS_MAX = 64, TAG_MAX = 250, PAGE_DEFAULT = 100, PAGE_MAX = 1000, TOKEN_MAX = 400 };
+enum {
+    TAGS_MAX = 64,
+    TAG_MAX = 250,
+    LINE_ROOM = 256,
+    PAGE_DEFAULT = 100,
+    PAGE_MAX = 1000,
+    TOKEN_MAX = 400
+};
 
 static int
 compare_text(const void *left, const void *right)
@@ -41,13 +49,13 @@ registry_join_tags(vln_call_t *call, char *const *tags, size_t count)
 }
 
 void
-registry_split_tags(vln_arena_t *arena, const char *joined, char ***out, size_t *count)
+registry_split_lines(vln_arena_t *arena, const char *joined, char ***out, size_t *count)
 {
     *out = vln_arena_alloc(arena, TAGS_MAX * sizeof **out);
     *count = 0;
-    char tag[TAG_MAX + 1];
-    while (*count < TAGS_MAX && vln_text_next(&joined, '\n', tag, sizeof tag)) {
-        (*out)[(*count)++] = vln_arena_strdup(arena, tag);
+    char line[LINE_ROOM];
+    while (*count < TAGS_MAX && vln_text_next(&joined, '\n', line, sizeof line)) {
+        (*out)[(*count)++] = vln_arena_strdup(arena, line);
     }
 }
 
@@ -69,16 +77,22 @@ registry_check_text(vln_call_t *call, const char *field, const char *text, size_
 }
 
 bool
-registry_check_model_name(vln_call_t *call, const char *name)
+registry_check_name(vln_call_t *call, const char *field, const char *what, const char *name)
 {
     if (vln_text_is_name(name, REGISTRY_NAME_MAX, "_.-")) {
         return true;
     }
-    vln_call_refuse_field(call, "name",
-                          "'%s' cannot name a model: 1 to %d letters, digits, '_', '.', '-', "
+    vln_call_refuse_field(call, field,
+                          "'%.200s' cannot name %s: 1 to %d letters, digits, '_', '.', '-', "
                           "beginning with a letter or digit",
-                          name ? name : "", REGISTRY_NAME_MAX);
+                          name ? name : "", what, REGISTRY_NAME_MAX);
     return false;
+}
+
+bool
+registry_check_model_name(vln_call_t *call, const char *name)
+{
+    return registry_check_name(call, "name", "a model", name);
 }
 
 void
@@ -133,4 +147,31 @@ ProtobufCBinaryData
 registry_token_of(const char *text)
 {
     return (ProtobufCBinaryData){strlen(text), (uint8_t *)(uintptr_t)text};
+}
+
+bool
+registry_page_number(vln_call_t *call, const Valion__V1__Page *page, int64_t *out)
+{
+    const char *token = NULL;
+    *out = 0;
+    if (!registry_page_token(call, page, &token)) {
+        return false;
+    }
+    if (token && !vln_text_to_i64(token, 1, INT64_MAX, out)) {
+        registry_refuse_token(call);
+        return false;
+    }
+    return true;
+}
+
+ProtobufCBinaryData
+registry_token_of_number(vln_arena_t *arena, int64_t number)
+{
+    return registry_token_of(vln_arena_printf(arena, "%" PRId64, number));
+}
+
+ProtobufCBinaryData
+registry_bytes(const uint8_t *bytes, size_t size)
+{
+    return (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)bytes};
 }

@@ -17,8 +17,7 @@ class Calls(ServicesTest):
             self.assertIn("Nonsense", answer.header.message)
 
     def test_methods_that_come_later(self):
-        """Among them are those with an expected revision: nothing to be stale against yet."""
-        for method in ("UpdateVersion", "Promote", "SubmitRun", "ApplySchedule"):
+        for method in ("PutVersionRule", "ListVersionRules", "ApplySchedule", "Backfill"):
             answer = people["admin"].ask(method, {})
             self.expect(answer, "UNIMPLEMENTED", "UNKNOWN_METHOD")
             self.assertIn("later release", answer.header.message)

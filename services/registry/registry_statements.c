@@ -1,0 +1,270 @@
+/*
+ * All SQL of the registry but the log's. Rows of tables are read by the functions of registry_store,
+ * registry_datasets_store, registry_uploads_store, registry_evidence_store and registry_stages_store.
+ */
+#include "registry_store_inside.h"
+
+/* clang-format off */
+#define MODEL_COLUMNS                                                                       \
+    "name, description, tags, author, algorithm, framework, latest, versions, revision,"    \
+    " created, updated, highest"
+#define UPLOAD_COLUMNS                                                                      \
+    "id, digest, size_bytes, media_type, author, chunks, committing"
+/* A ready version that holds a grant is deployed: valion.v1.VersionStatus. */
+#define SHOWN_STATUS "CASE WHEN status = 2 AND open_grants > 0 THEN 3 ELSE status END"
+#define VERSION_COLUMNS                                                                     \
+    "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record,"   \
+    " v.signature, v.samples, v.profile, v.status_reason, v.description, v.tags,"           \
+    " v.open_grants, (SELECT string_agg(a.alias, E'\\n' ORDER BY a.key) FROM alias a"      \
+    "   WHERE a.model = v.model AND a.version = v.version)"
+#define RECORD_BYTES "(octet_length(record) + coalesce(octet_length(signature), 0))"
+#define POLICY_COLUMNS                                                                      \
+    "name, version, digest, record, withdrawn, created_by, created"
+#define GRANT_COLUMNS                                                                       \
+    "seq, grant_id, model, version, digest, environment, rollout_id, report_id, evidence,"  \
+    " actor, opened, closed"
+
+const vln_pg_stmt_t registry_statements[] = {
+    [FIND_REQUESTS] = {"find_requests", VLN_ONCE_FIND_SQL},
+    [KEEP_REQUESTS] = {"keep_requests", VLN_ONCE_KEEP_SQL},
+    [FENCE]         = {"fence", VLN_ONCE_FENCE_SQL},
+    [SWEEP]         = {"sweep", VLN_ONCE_SWEEP_SQL},
+    [INSERT_EVENTS] = {"insert_events", VLN_EVENT_INSERT_SQL},
+    [CREATE_MODEL] = {"create_model",
+        "INSERT INTO model (name, description, tags, author, algorithm, framework)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING " MODEL_COLUMNS},
+    [FIND_MODEL] = {"find_model", "SELECT " MODEL_COLUMNS " FROM model WHERE name = $1"},
+    [LIST_MODELS] = {"list_models",
+        "SELECT " MODEL_COLUMNS " FROM model m"
+        " WHERE name > coalesce($1::text, '')"
+        "   AND ($2::text IS NULL OR strpos(lower(name || ' ' || description || ' ' || tags),"
+        "                                   lower($2)) > 0)"
+        "   AND ($3::text IS NULL OR strpos(E'\\n' || tags || E'\\n', E'\\n' || $3 || E'\\n') > 0)"
+        "   AND ($4::integer = 0 OR EXISTS (SELECT FROM version v"
+        "                                    WHERE v.model = m.name AND v.stage = $4))"
+        " ORDER BY name LIMIT $5::integer"},
+    [LOCK_MODELS] = {"lock_models",
+        "SELECT " MODEL_COLUMNS ", now() FROM model WHERE name = ANY ($1::text[])"
+        " ORDER BY name FOR NO KEY UPDATE"},
+    [UPDATE_MODELS] = {"update_models",
+        "UPDATE model m SET latest = a.latest, versions = a.versions, updated = now(),"
+        "       revision = m.revision + 1"
+        "  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (name, latest, versions)"
+        " WHERE m.name = a.name"},
+    [INSERT_BLOBS] = {"insert_blobs",
+        "INSERT INTO blob (digest, size_bytes, media_type, bytes)"
+        " SELECT DISTINCT ON (digest) * FROM"
+        " unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[])"
+        "     AS a (digest, size_bytes, media_type, bytes) ORDER BY digest"
+        " ON CONFLICT DO NOTHING"},
+    [INSERT_VERSIONS] = {"insert_versions",
+        "INSERT INTO version (model, version, major, minor, patch, prerelease, stage, status,"
+        "                     digest, record, samples, profile)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
+        "                      $6::text[], $7::integer[], $8::integer[], $9::bytea[],"
+        "                      $10::bytea[], $11::bytea[], $12::bytea[])"},
+    [INSERT_ARTIFACTS] = {"insert_artifacts",
+        "INSERT INTO artifact (model, version, role, digest)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])"},
+    [LINE_TOP] = {"line_top",
+        "SELECT version FROM version WHERE model = $1 AND major = $2::bigint"
+        " AND minor = $3::bigint ORDER BY patch DESC, prerelease DESC LIMIT 1"},
+    [HAS_VERSION] = {"has_version",
+        "SELECT FROM version WHERE model = $1 AND major = $2::bigint AND minor = $3::bigint"
+        " AND patch = $4::bigint AND prerelease = $5"
+        " UNION ALL"
+        " SELECT FROM deleted_version WHERE model = $1 AND major = $2::bigint"
+        " AND minor = $3::bigint AND patch = $4::bigint AND prerelease = $5"},
+    [FIND_VERSIONS] = {"find_versions",
+        "SELECT " VERSION_COLUMNS ", k.at"
+        "  FROM unnest($1::text[], $2::text[], $3::text[])"
+        "       WITH ORDINALITY AS k (model, version, alias, at)"
+        "  JOIN model m ON m.name = k.model"
+        "  LEFT JOIN alias n ON n.model = k.model AND n.key = lower(k.alias COLLATE \"C\")"
+        "  JOIN version v ON v.model = k.model AND v.version ="
+        "       CASE WHEN k.alias IS NULL THEN coalesce(k.version, m.latest) ELSE n.version END"},
+    [LOCK_VERSION] = {"lock_version",
+        "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND version = $2"
+        " FOR NO KEY UPDATE"},
+    [LOCK_PRODUCTION] = {"lock_production",
+        "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND stage = 3"
+        " FOR NO KEY UPDATE"},
+    [SAVE_VERSION] = {"save_version",
+        "UPDATE version SET stage = $3::integer, status = $4::integer, signature = $5::bytea,"
+        "       samples = $6::bytea, profile = $7::bytea, status_reason = $8, description = $9,"
+        "       tags = $10, revision = revision + 1, updated = now()"
+        " WHERE model = $1 AND version = $2 RETURNING revision, updated"},
+    [DELETE_VERSION] = {"delete_version",
+        "WITH gone AS (DELETE FROM version WHERE model = $1 AND version = $2"
+        "              RETURNING model, version, major, minor, patch, prerelease, digest),"
+        " parts AS (DELETE FROM artifact WHERE model = $1 AND version = $2)"
+        " INSERT INTO deleted_version"
+        "        (model, version, major, minor, patch, prerelease, digest, deleted_by)"
+        " SELECT *, $3::text FROM gone"},
+    [RESET_LATEST] = {"reset_latest",
+        "UPDATE model SET highest = coalesce($2, highest), versions = versions - 1,"
+        "       revision = revision + 1, updated = now(),"
+        "       latest = (SELECT version FROM version WHERE model = $1 ORDER BY major DESC,"
+        "                 minor DESC, patch DESC, prerelease DESC LIMIT 1)"
+        " WHERE name = $1"},
+    [SET_ALIAS] = {"set_alias",
+        "INSERT INTO alias (model, key, alias, version, set_by)"
+        " VALUES ($1, lower($2 COLLATE \"C\"), $2, $3, $4)"
+        " ON CONFLICT (model, key) DO UPDATE SET alias = excluded.alias,"
+        "    version = excluded.version, set_by = excluded.set_by, changed = now()"},
+    [REMOVE_ALIAS] = {"remove_alias",
+        "DELETE FROM alias WHERE model = $1 AND key = lower($2 COLLATE \"C\")"},
+    [FIND_ALIAS] = {"find_alias",
+        "SELECT count(*), min(version) FILTER (WHERE key = lower($2 COLLATE \"C\"))"
+        "  FROM alias WHERE model = $1"},
+    [ADD_STAGE_CHANGE] = {"add_stage_change",
+        "INSERT INTO stage_change"
+        "       (model, version, from_stage, to_stage, actor, report_id, evidence, reason)"
+        " VALUES ($1, $2, $3::integer, $4::integer, $5, $6::bytea, $7, $8)"},
+    [LIST_STAGE_CHANGES] = {"list_stage_changes",
+        "SELECT seq, version, from_stage, to_stage, actor, changed, report_id, evidence, reason,"
+        "       (SELECT position FROM event.log l WHERE l.subject = c.model || '@' || c.version"
+        "           AND l.type = 'version.stage_changed' AND l.time = c.changed LIMIT 1)"
+        "  FROM stage_change c WHERE model = $1 AND ($2::bigint = 0 OR seq < $2)"
+        " ORDER BY seq DESC LIMIT $3::integer"},
+    [LIST_VERSIONS] = {"list_versions",
+        "SELECT " VERSION_COLUMNS " FROM ("
+        " SELECT *, sum(" RECORD_BYTES ") OVER (ORDER BY major DESC, minor DESC, patch DESC,"
+        "                                    prerelease DESC ROWS UNBOUNDED PRECEDING) AS total"
+        "   FROM version WHERE model = $1"
+        " AND ($2::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      < ($2::bigint, $3::bigint, $4::bigint, $5::text))"
+        " AND ($6::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      >= ($6::bigint, $7::bigint, $8::bigint, $9::text))"
+        " AND ($10::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      <= ($10::bigint, $11::bigint, $12::bigint, $13::text))"
+        " AND ($14::boolean OR prerelease = '2')"
+        " AND ($15::integer = 0 OR stage = $15) AND ($16::integer = 0 OR " SHOWN_STATUS " = $16)"
+        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer) AS v"
+        " WHERE total - " RECORD_BYTES " < $18::bigint"
+        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
+    [FIND_BLOB] = {"find_blob",
+        "SELECT size_bytes, media_type, created, 0::bigint, bytes FROM blob WHERE digest = $1::bytea"},
+    [FIND_BLOB_INFO] = {"find_blob_info",
+        "SELECT size_bytes, media_type, created,"
+        "       (SELECT count(*) FROM artifact a WHERE a.digest = b.digest)"
+        "       + (SELECT count(*) FROM version v WHERE v.samples = b.digest)"
+        "       + (SELECT count(*) FROM version v WHERE v.profile = b.digest)"
+        "       + (SELECT count(*) FROM report r WHERE r.appendix = b.digest)"
+        "  FROM blob b WHERE digest = $1::bytea"},
+    [COUNT_UPLOADS] = {"count_uploads",
+        "SELECT count(*) FILTER (WHERE author = $1), coalesce(sum(size_bytes), 0)::bigint"
+        "  FROM upload"},
+    [BEGIN_UPLOAD] = {"begin_upload",
+        "INSERT INTO upload (id, digest, size_bytes, media_type, author, chunks)"
+        " VALUES ($1::bytea, $2::bytea, $3::bigint, $4, $5, $6::bytea)"
+        " ON CONFLICT (digest, size_bytes) DO NOTHING RETURNING " UPLOAD_COLUMNS},
+    [FIND_UPLOAD] = {"find_upload", "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = $1::bytea"},
+    [FIND_UPLOAD_OF] = {"find_upload_of",
+        "SELECT " UPLOAD_COLUMNS " FROM upload WHERE digest = $1::bytea AND size_bytes = $2::bigint"},
+    [MARK_CHUNK] = {"mark_chunk",
+        "UPDATE upload SET chunks = set_bit(chunks, $2::bigint, 1), touched = now()"
+        " WHERE id = $1::bytea AND NOT committing AND $2::bigint < octet_length(chunks) * 8"
+        " RETURNING " UPLOAD_COLUMNS},
+    [CLOSE_UPLOAD] = {"close_upload",
+        "UPDATE upload SET committing = true, touched = now() WHERE id = $1::bytea"},
+    [RESET_UPLOAD] = {"reset_upload",
+        "UPDATE upload SET committing = false, touched = now(),"
+        "       chunks = decode(repeat('00', octet_length(chunks)), 'hex') WHERE id = $1::bytea"},
+    [DROP_UPLOAD] = {"drop_upload", "DELETE FROM upload WHERE id = $1::bytea"},
+    [FIND_OLD_UPLOADS] = {"find_old_uploads",
+        "DELETE FROM upload WHERE id = ANY (ARRAY(SELECT id FROM upload"
+        "  WHERE touched < now() - interval '24 hours' LIMIT $1::integer FOR UPDATE SKIP LOCKED))"
+        " RETURNING id"},
+    [CREATE_DATASET] = {"create_dataset",
+        "INSERT INTO dataset (name, digest, record) VALUES ($1, $2::bytea, $3::bytea)"
+        " ON CONFLICT (name, digest) DO NOTHING RETURNING name, record, created"},
+    [FIND_DATASET] = {"find_dataset",
+        "SELECT name, record, created FROM dataset"
+        " WHERE name = $1 AND ($2::bytea IS NULL OR digest = $2) ORDER BY seq DESC LIMIT 1"},
+    [LIST_DATASETS] = {"list_datasets",
+        "SELECT name, record, created FROM ("
+        " SELECT *, sum(octet_length(record)) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS total"
+        "   FROM (SELECT DISTINCT ON (name) name, record, created FROM dataset"
+        "          WHERE name > coalesce($1::text, '')"
+        "            AND ($2::text IS NULL OR strpos(lower(name), lower($2)) > 0)"
+        "          ORDER BY name, seq DESC LIMIT $3::integer) AS newest) AS d"
+        " WHERE total - octet_length(record) < $4::bigint ORDER BY name"},
+    [LOCK_POLICIES] = {"lock_policies",
+        "SELECT pg_advisory_xact_lock(hashtextextended('registry.policy', 0))"},
+    [SHARE_POLICIES] = {"share_policies",
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended('registry.policy', 0))"},
+    [NEWEST_POLICY] = {"newest_policy",
+        "SELECT " POLICY_COLUMNS ", (SELECT count(DISTINCT name) FROM policy)"
+        "  FROM (VALUES (1)) AS one"
+        "  LEFT JOIN (SELECT * FROM policy WHERE name = $1 ORDER BY version DESC LIMIT 1) AS p"
+        "    ON true"},
+    [FIND_POLICY] = {"find_policy",
+        "SELECT " POLICY_COLUMNS " FROM policy WHERE name = $1"
+        " AND CASE WHEN $2::bigint = 0 THEN in_force_from <= now() ELSE version = $2 END"
+        " ORDER BY version DESC LIMIT 1"},
+    [INSERT_POLICY] = {"insert_policy",
+        "INSERT INTO policy (name, version, model, task, stage, environment, min_status,"
+        "       max_age_ms, in_force_from, withdrawn, by_name_only, shipped, digest, record,"
+        "       created_by)"
+        " VALUES ($1, $2::bigint, $3, $4::integer, $5, $6, $7::integer, $8::bigint,"
+        "       coalesce(to_timestamp(0) + $9::bigint * interval '1 microsecond', now()),"
+        "       $10::boolean, $11::boolean, $12::boolean, $13::bytea, $14::bytea, $15)"
+        " ON CONFLICT (name, version) DO NOTHING RETURNING " POLICY_COLUMNS},
+    [POLICIES_IN_FORCE] = {"policies_in_force",
+        "SELECT name, version, model, task, stage, environment, shipped, in_force_from,"
+        "       min_status, max_age_ms"
+        "  FROM (SELECT DISTINCT ON (name) * FROM policy WHERE in_force_from <= now()"
+        "         ORDER BY name, version DESC) AS newest"
+        " WHERE NOT withdrawn AND NOT by_name_only ORDER BY name"},
+    [LIST_POLICIES] = {"list_policies",
+        "SELECT " POLICY_COLUMNS " FROM policy"
+        " WHERE $1::text IS NULL OR name > $1 OR (name = $1 AND version < $2::bigint)"
+        " ORDER BY name, version DESC LIMIT $3::integer"},
+    [INSERT_REPORT] = {"insert_report",
+        "INSERT INTO report (report_id, model, version, digest, policy, policy_version, verdict,"
+        "       appendix, record, summary)"
+        " VALUES ($1::bytea, $2, $3, $4::bytea, $5, $6::bigint, $7::integer, $8::bytea,"
+        "       $9::bytea, $10::bytea) ON CONFLICT (report_id) DO NOTHING"},
+    [FIND_REPORT] = {"find_report", "SELECT record FROM report WHERE report_id = $1::bytea"},
+    [LIST_REPORTS] = {"list_reports",
+        "SELECT seq, summary FROM report WHERE model = $1 AND ($2::text IS NULL OR version = $2)"
+        " AND ($3::bigint = 0 OR seq < $3) ORDER BY seq DESC LIMIT $4::integer"},
+    [FIND_EVIDENCE] = {"find_evidence",
+        "SELECT report_id, digest, policy, policy_version, verdict, created, now() FROM report"
+        " WHERE model = $1 AND version = $2 AND ($3::bytea IS NULL OR report_id = $3)"
+        " ORDER BY (digest = $4::bytea AND policy = $5 AND policy_version = $6::bigint"
+        "           AND ($7::integer >> verdict) & 1 = 1) DESC,"
+        "          (digest = $4::bytea AND policy = $5 AND policy_version = $6::bigint) DESC,"
+        "          seq DESC LIMIT $8::integer"},
+    [FIND_GRANT] = {"find_grant",
+        "SELECT " GRANT_COLUMNS " FROM serving_grant"
+        " WHERE rollout_id = $1::bytea AND model = $2 AND version = $3"},
+    [INSERT_GRANT] = {"insert_grant",
+        "INSERT INTO serving_grant (grant_id, model, version, digest, environment, rollout_id,"
+        "       report_id, evidence, actor)"
+        " VALUES ($1::bytea, $2, $3, $4::bytea, $5, $6::bytea, $7::bytea, $8, $9)"
+        " RETURNING " GRANT_COLUMNS},
+    [COUNT_GRANT] = {"count_grant",
+        "UPDATE version SET open_grants = open_grants + $3::integer, updated = now()"
+        " WHERE model = $1 AND version = $2"},
+    [CLOSE_GRANT] = {"close_grant",
+        "WITH was AS (SELECT closed IS NULL AS open FROM serving_grant"
+        "              WHERE grant_id = $1::bytea FOR UPDATE)"
+        " UPDATE serving_grant g SET closed = coalesce(g.closed, now()) FROM was"
+        "  WHERE g.grant_id = $1::bytea RETURNING " GRANT_COLUMNS ", was.open"},
+    [LIST_SERVING] = {"list_serving",
+        "SELECT " GRANT_COLUMNS " FROM serving_grant, (SELECT coalesce("
+        "         to_timestamp(0) + $2::bigint * interval '1 microsecond', now()) AS at) AS t"
+        " WHERE environment = $1 AND opened <= t.at AND (closed IS NULL OR closed > t.at)"
+        "   AND ($3::text IS NULL OR model = $3) AND seq > $4::bigint"
+        " ORDER BY seq LIMIT $5::integer"},
+    [COUNT_ALL] = {"count_all",
+        "SELECT (SELECT count(*) FROM model), count(*), count(*) FILTER (WHERE stage = 1),"
+        "       count(*) FILTER (WHERE stage = 2), count(*) FILTER (WHERE stage = 3),"
+        "       count(*) FILTER (WHERE stage = 4),"
+        "       (SELECT coalesce(sum(size_bytes), 0)::bigint FROM blob) FROM version"},
+};
+/* clang-format on */
+
+const size_t registry_statement_count = VLN_COUNT(registry_statements);
