@@ -50,12 +50,15 @@ static const struct {
     {"rollback", &valion__v1__rollback_request__descriptor, roll_back},
 };
 
-/* Frees the slot; the rollout's id comes back with the next lease. */
+/* Frees the slot until the model has a live rollout, or a while has passed: what else may become of it
+ * is seen then. The rollout's id comes back with the next lease. */
 static void
-wait_for(vln_task_t *task, const uint8_t *id)
+wait_for(vln_task_t *task, const char *model, const uint8_t *id)
 {
     Valion__V1__Wait *wait = vln_arena_alloc(task->arena, sizeof *wait);
     valion__v1__wait__init(wait);
+    wait->event_type = vln_arena_strdup(task->arena, "rollout.live");
+    wait->event_subject = vln_arena_strdup(task->arena, model);
     wait->has_timeout_ms = 1;
     wait->timeout_ms = WAIT_MS;
     vln_task_wait(task, wait, id, VLN_ID_BYTES);
@@ -76,10 +79,10 @@ ask(vln_worker_t *worker, vln_task_t *task, size_t kind)
     vln_err_t err = kinds[kind].ask(worker, task, spec, &reply, &rollout);
     if (err != VLN_OK) {
         vln_worker_fail(task, err, kinds[kind].kind, reply.why);
-    } else if (!rollout || rollout->rollout_id.len != VLN_ID_BYTES) {
+    } else if (!rollout || !rollout->spec || rollout->rollout_id.len != VLN_ID_BYTES) {
         vln_task_fail(task, true, "the deployer's answer has no rollout");
     } else {
-        wait_for(task, rollout->rollout_id.data);
+        wait_for(task, rollout->spec->model, rollout->rollout_id.data);
     }
     vln_reply_wipe(&reply);
 }
@@ -91,7 +94,7 @@ end(vln_task_t *task, const Valion__V1__Rollout *rollout)
                   rollout->state == VALION__V1__ROLLOUT_STATE__ROLLOUT_STATE_WATCHING ||
                   rollout->state == VALION__V1__ROLLOUT_STATE__ROLLOUT_STATE_DONE;
     if (!serves && !rollout_is_end(rollout->state)) {
-        wait_for(task, task->resume);
+        wait_for(task, rollout->spec->model, task->resume);
         return;
     }
     if (!serves) {
@@ -126,7 +129,7 @@ look(vln_worker_t *worker, vln_task_t *task)
     vln_err_t err = vln_worker_call(worker, task, NULL, call, &reply);
     const Valion__V1__Rollout *rollout =
         err == VLN_OK ? ((Valion__V1__GetRolloutReply *)(void *)reply.message)->rollout : NULL;
-    if (!rollout) {
+    if (!rollout || !rollout->spec) {
         vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err, "rollout", reply.why);
     } else {
         end(task, rollout);

@@ -14,7 +14,7 @@
 #include "valion/v1/registry.pb-c.h"
 
 static const vln_opt_t options[] = {
-    VLN_SERVICE_OPTIONS(registry_config_t, service, "4"),
+    VLN_WORKER_OPTIONS(registry_config_t, worker, "4"),
     VLN_OPT_ROW_TEXT(registry_config_t, database, "database",
                      "host=/tmp dbname=valion user=valion_registry",
                      "libpq connection string; a password comes from PGPASSFILE"),
@@ -37,6 +37,7 @@ close_worker(void **worker_p)
     registry_worker_t *worker = *worker_p;
     registry_store_close(&worker->store);
     registry_log_close(&worker->log);
+    vln_cache_close(&worker->cache);
     free(worker);
     *worker_p = NULL;
 }
@@ -47,6 +48,7 @@ open_worker(void *context)
     registry_t *registry = context;
     registry_worker_t *worker = vln_calloc(1, sizeof *worker);
     worker->registry = registry;
+    worker->cache = vln_cache_open(&registry->config->worker.cache);
     vln_err_t store_err = registry_store_open(&worker->store, registry->config->database);
     vln_err_t log_err = registry_log_open(&worker->log, registry->config->database);
     /* The schema was brought up to date before: SQL that does not fit it is a bug of ours. */
@@ -113,7 +115,7 @@ prepare(registry_t *self)
         return VLN_FAILED_PRECONDITION;
     }
     char path[512];
-    snprintf(path, sizeof path, "%s/secret/audit.key", self->config->service.keys);
+    snprintf(path, sizeof path, "%s/secret/audit.key", self->config->worker.service.keys);
     self->has_audit_key = vln_sign_load_secret(path, self->audit_key) == VLN_OK;
     if (!self->has_audit_key) {
         vln_warn("audit_key.missing", kv_str("detail", "the log's heads are not signed here"));
@@ -121,11 +123,20 @@ prepare(registry_t *self)
     return vln_database_await(self->config->database, migrate);
 }
 
+static const char *const task_kinds[] = {"promote"};
+
+static void
+run_workers(void *context, vln_stop_t *stop)
+{
+    registry_t *registry = context;
+    vln_workers_run(registry->workers, stop);
+}
+
 int
 main(int argc, char **argv)
 {
-    static const vln_background_t background[] = {{"relay", registry_run_relay},
-                                                  {"keeper", registry_run_keeper}};
+    static const vln_background_t background[] = {
+        {"relay", registry_run_relay}, {"keeper", registry_run_keeper}, {"tasks", run_workers}};
     registry_config_t config = {0};
     vln_log_level_t level = VLN_LOG_INFO;
     const vln_opt_program_t program = {
@@ -134,11 +145,13 @@ main(int argc, char **argv)
     if (err != VLN_OK) {
         return err == VLN_CANCELLED ? EXIT_SUCCESS : 2;
     }
-    vln_log_init("registry", config.service.instance, level);
+    /* A promotion is a call of its own: one at a time is enough unless somebody says otherwise. */
+    config.worker.slots = config.worker.slots > 0 ? config.worker.slots : 1;
+    vln_log_init("registry", config.worker.service.instance, level);
 
     registry_t registry = {.config = &config};
     const vln_service_config_t service = {.name = "registry",
-                                          .options = &config.service,
+                                          .options = &config.worker.service,
                                           .descriptor = &valion__v1__registry__descriptor,
                                           .methods = registry_methods,
                                           .method_count = registry_method_count,
@@ -153,14 +166,21 @@ main(int argc, char **argv)
                                           .close_worker = close_worker,
                                           .ensure_worker = ensure_worker,
                                           .stats = own_numbers};
+    const vln_worker_config_t workers = {.options = &config.worker,
+                                         .kinds = task_kinds,
+                                         .kind_count = VLN_COUNT(task_kinds),
+                                         .run = registry_run_task};
+    registry.workers = vln_workers_new(&workers);
     err = prepare(&registry);
     if (err == VLN_OK) {
         err = vln_service_open(&registry.service, &service);
     }
     if (err == VLN_OK) {
+        vln_workers_serve(registry.workers, registry.service);
         err = vln_service_run(registry.service);
     }
     vln_service_close(&registry.service);
+    vln_workers_destroy(&registry.workers);
     vln_info("service.stopped", kv_err(err));
     return err == VLN_OK || err == VLN_CANCELLED ? EXIT_SUCCESS : EXIT_FAILURE;
 }

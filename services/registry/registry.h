@@ -7,12 +7,13 @@
 #define REGISTRY_H
 
 #include "vln_service.h"
+#include "vln_worker.h"
 
 #include "registry_log.h"
 #include "registry_store.h"
 
 typedef struct registry_config {
-    vln_service_options_t service;
+    vln_worker_options_t worker;
     const char *database;
     const char *path;
     int64_t max_artifact_mib;
@@ -28,6 +29,7 @@ extern const char *const registry_topics[];
 typedef struct registry {
     const registry_config_t *config;
     vln_service_t *service;
+    vln_workers_t *workers; /* for tasks `promote` */
     uint8_t audit_key[VLN_SIGN_SECRET];
     bool has_audit_key;
     uint32_t protected_stages; /* bits 1 << stage */
@@ -38,6 +40,7 @@ typedef struct registry_worker {
     const registry_t *registry;
     registry_store_t *store;
     registry_log_t *log;
+    vln_cache_t *cache; /* readers' chunks */
 } registry_worker_t;
 
 /* A mutating call by itself, once, in one transaction; `work` as in vln_once_t. */
@@ -54,6 +57,9 @@ extern const size_t registry_planned_count;
  * heads and sweeps old replies. `context` is a registry_t. */
 void registry_run_relay(void *context, vln_stop_t *stop);
 void registry_run_keeper(void *context, vln_stop_t *stop);
+
+/* A slot's function for tasks `promote`: the steps of pipelines that promote. */
+void registry_run_task(vln_worker_t *worker, vln_task_t *task);
 
 /* Appends the head to the file `heads` in the artifact folder, and syncs it. */
 void registry_append_head(const registry_t *registry, const Valion__V1__LogHead *head);

@@ -70,6 +70,18 @@ read_file(const registry_worker_t *self, vln_call_t *call, const registry_blob_t
     return err == VLN_OK ? bytes : NULL;
 }
 
+/* The next reader finds a whole chunk in the cache. What was wrong there is replaced so. */
+static void
+keep_chunk(registry_worker_t *self, const registry_blob_t *blob, int64_t offset,
+           const uint8_t *bytes, int64_t size)
+{
+    int64_t left = blob->size_bytes - offset;
+    int64_t whole = left < VLN_CACHE_CHUNK ? left : VLN_CACHE_CHUNK;
+    if (blob->size_bytes <= VLN_CACHE_MAX_BYTES && offset % VLN_CACHE_CHUNK == 0 && size == whole) {
+        vln_cache_put(self->cache, blob->digest, offset / VLN_CACHE_CHUNK, bytes, (size_t)size);
+    }
+}
+
 void
 registry_get_chunk(void *worker, vln_call_t **calls, size_t count)
 {
@@ -98,6 +110,7 @@ registry_get_chunk(void *worker, vln_call_t **calls, size_t count)
     const uint8_t *bytes = blob.bytes ? blob.bytes + request->offset
                                       : read_file(self, call, &blob, request->offset, size);
     if (bytes) {
+        keep_chunk(self, &blob, request->offset, bytes, size);
         vln_call_reply(call, &reply->base);
         vln_call_reply_raw(call, bytes, (size_t)size);
     }

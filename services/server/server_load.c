@@ -177,10 +177,12 @@ smoke(server_t *self, const char *folder)
 vln_err_t
 server_load(server_t *self, const char *folder, const char *sandbox)
 {
-    const vln_sandbox_config_t config = {.program = sandbox, .load_ms = 30000};
+    vln_sandbox_config_t config = {.program = sandbox, .load_ms = 30000};
     self->arena = vln_arena_new(INSTANCE_BUDGET);
     vln_err_t err = read_instance(self, folder);
     if (err == VLN_OK) {
+        config.memory_bytes =
+            (size_t)(self->instance->memory_bytes > 0 ? self->instance->memory_bytes : 0);
         err = vln_sandbox_open(&config, &self->sandbox);
     }
     if (err == VLN_OK) {

@@ -50,7 +50,8 @@ def suite_rate(env):
 
 subprocess.run([suite, "down", args.var, "--purge"], check=True)
 subprocess.run([suite, "up", args.var, "--bin", args.bin, "--port", "22001", "--log-level", "error",
-                "--scale", "trainer=0"],
+                "--scale", "trainer=0", "--scale", "validator=0", "--scale", "deployer=0",
+              "--scale", "runner=0"],
                check=True)
 text = subprocess.run([suite, "env", args.var], check=True, text=True, stdout=subprocess.PIPE).stdout
 environment = dict(line.replace("export ", "").split("=", 1) for line in text.splitlines())

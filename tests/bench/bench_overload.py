@@ -189,7 +189,8 @@ def main():
 subprocess.run([suite, "down", args.var, "--purge"], check=True)
 # Nobody works on the jobs: the bound of tasks that wait for workers is out of the way.
 subprocess.run([suite, "up", args.var, "--bin", args.bin, "--port", "24401", "--log-level", "error",
-                "--scale", "trainer=0"],
+                "--scale", "trainer=0", "--scale", "validator=0", "--scale", "deployer=0",
+              "--scale", "runner=0"],
                check=True, env=dict(os.environ, VALION_MAX_READY="100000000"))
 try:
     main()

@@ -23,7 +23,7 @@ class Suite:
 
     def __init__(self, root, programs, folder, port, **scale):
         self.root, self.programs, self.folder, self.port = root, programs, folder, port
-        self.scale = {"trainer": 0, "validator": 0, **scale}
+        self.scale = {"trainer": 0, "validator": 0, "deployer": 0, "runner": 0, **scale}
         self.bus = self.keys = None
 
     def script(self, *words):

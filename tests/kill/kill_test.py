@@ -181,7 +181,8 @@ def main():
         os.makedirs(os.path.join(effects, "%02x" % byte))
     run_suite("up", args.var, "--bin", args.bin, "--port", "20001", "--log-level", "warn",
               "--scale", "bus=2", "--scale", "registry=2", "--scale", "orchestrator=2",
-              "--scale", "trainer=0")
+              "--scale", "trainer=0", "--scale", "validator=0", "--scale", "deployer=0",
+              "--scale", "runner=0")
     env = dict(line.replace("export ", "").split("=", 1)
                for line in run_suite("env", args.var).splitlines())
     context = zmq.Context()
