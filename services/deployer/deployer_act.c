@@ -43,8 +43,10 @@ deployer_scene_read(deployer_store_t *store, vln_arena_t *arena, deployer_rollou
     vln_err_t err =
         deployer_store_get_endpoint(store, arena, spec->environment, spec->model, &out->endpoint);
     if (err == VLN_OK) {
-        err = deployer_store_list_instances(store, arena, spec->environment, spec->model, NULL,
-                                            &out->instances, &out->instance_count);
+        err = deployer_store_list_instances(
+            store, arena,
+            &(deployer_place_t){.environment = spec->environment, .model = spec->model},
+            &out->instances, &out->instance_count);
     }
     if (err == VLN_OK) {
         err = deployer_store_list_hosts(store, arena, &hosts, &count);

@@ -642,8 +642,9 @@ deployer_list_decisions(void *worker, vln_call_t **calls, size_t count)
     if (token) {
         memcpy(&before, token, sizeof before);
     }
-    vln_err_t err = deployer_store_list_decisions(self->store, call->arena, rollout.id.bytes, 0,
-                                                  before, limit, &decisions, &found);
+    vln_err_t err = deployer_store_list_decisions(
+        self->store, call->arena, rollout.id.bytes,
+        &(deployer_range_t){.before = before, .limit = limit}, &decisions, &found);
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
         return;

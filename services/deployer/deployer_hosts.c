@@ -176,8 +176,8 @@ fill_host(deployer_worker_t *self, vln_arena_t *arena, const deployer_host_t *ho
 {
     deployer_instance_t *instances = NULL;
     size_t count = 0;
-    vln_err_t err = deployer_store_list_instances(self->store, arena, NULL, NULL, host->name,
-                                                  &instances, &count);
+    vln_err_t err = deployer_store_list_instances(
+        self->store, arena, &(deployer_place_t){.host = host->name}, &instances, &count);
     valion__v1__host__init(out);
     out->name = vln_arena_strdup(arena, host->name);
     out->has_generation = out->has_generation_wanted = out->has_last_seen_us = 1;
@@ -316,8 +316,10 @@ fill_endpoint(deployer_worker_t *self, vln_arena_t *arena, const deployer_endpoi
 {
     deployer_instance_t *instances = NULL;
     size_t count = 0;
-    vln_err_t err = deployer_store_list_instances(self->store, arena, from->environment,
-                                                  from->model, NULL, &instances, &count);
+    vln_err_t err = deployer_store_list_instances(
+        self->store, arena,
+        &(deployer_place_t){.environment = from->environment, .model = from->model}, &instances,
+        &count);
     if (err == VLN_OK) {
         err = deployer_endpoint_url(self->store, arena, from->environment, from->model, &out->url);
     }

@@ -99,8 +99,8 @@ refresh_host(deployer_store_t *store, vln_arena_t *arena, const deployer_host_t 
     deployer_instance_t *instances = NULL;
     size_t count = 0;
     Valion__V1__HostState state = VALION__V1__HOST_STATE__INIT;
-    vln_err_t err =
-        deployer_store_list_instances(store, arena, NULL, NULL, host->name, &instances, &count);
+    vln_err_t err = deployer_store_list_instances(
+        store, arena, &(deployer_place_t){.host = host->name}, &instances, &count);
     if (err != VLN_OK) {
         return err;
     }

@@ -88,36 +88,80 @@ find_unsupported(const Valion__V1__RolloutSpec *spec)
     return NULL;
 }
 
+static bool
+is_given(const char *text)
+{
+    return text && text[0];
+}
+
+static bool
+has_names(const Valion__V1__RolloutSpec *spec)
+{
+    return is_given(spec->model) && is_given(spec->version) && is_given(spec->environment);
+}
+
+static bool
+has_replicas(const Valion__V1__RolloutSpec *spec)
+{
+    return spec->min_replicas >= 1 && spec->min_replicas <= spec->max_replicas &&
+           spec->max_replicas <= REPLICAS_MAX;
+}
+
+static bool
+has_limits(const Valion__V1__RolloutSpec *spec)
+{
+    int64_t amount = 0;
+    return quantity_read_cpu(spec->cpu_limit, &amount) &&
+           quantity_read_memory(spec->memory_limit, &amount);
+}
+
+static bool
+has_times(const Valion__V1__RolloutSpec *spec)
+{
+    return is_time(spec->health_check_timeout_ms) && is_time(spec->progress_deadline_ms) &&
+           is_time(spec->keep_warm_ms) && is_time(spec->drain_ms) &&
+           is_time(spec->watch->duration_ms);
+}
+
+static bool
+has_bounds(const Valion__V1__RolloutSpec *spec)
+{
+    return spec->n_environment_variables <= VARIABLES_MAX &&
+           (!spec->reason || strlen(spec->reason) <= REASON_MAX);
+}
+
+static const struct {
+    bool (*holds)(const Valion__V1__RolloutSpec *spec);
+    const char *field;
+    const char *why;
+} checks[] = {
+    {has_names, "spec", "model, version (or an alias as \"@name\") and environment are needed"},
+    {has_replicas, "spec.min_replicas",
+     "min_replicas and max_replicas lie between 1 and 16, the first not above the other"},
+    {has_limits, "spec.cpu_limit",
+     "cpu_limit is as \"500m\" or \"2\", memory_limit as \"512Mi\" or \"2Gi\", at least 1Mi"},
+    {has_times, "spec", "a duration is 0 to 24 h"},
+    {has_bounds, "spec", "at most 64 environment_variables, and a reason of 500 bytes"},
+};
+
 bool
 deployer_spec_check(const Valion__V1__RolloutSpec *spec, const char **field, const char **why)
 {
-    int64_t amount = 0;
     const char *unsupported = find_unsupported(spec);
-    *field = "spec";
     if (unsupported) {
         *field = unsupported;
         *why = "this release rolls out by blue-green alone, without analysis and probes of one's "
                "own: leave the field out";
         return false;
     }
-    *why = !spec->model || !spec->model[0]       ? "a model is needed"
-           : !spec->version || !spec->version[0] ? "a version, or an alias as \"@name\", is "
-                                                   "needed"
-           : !spec->environment || !spec->environment[0] ? "an environment is needed"
-           : spec->min_replicas < 1 || spec->min_replicas > REPLICAS_MAX ||
-                   spec->max_replicas < spec->min_replicas || spec->max_replicas > REPLICAS_MAX
-               ? "min_replicas and max_replicas lie between 1 and 16, the first not above the other"
-           : !quantity_read_cpu(spec->cpu_limit, &amount) ? "cpu_limit is as \"500m\" or \"2\""
-           : !quantity_read_memory(spec->memory_limit, &amount)
-               ? "memory_limit is as \"512Mi\" or \"2Gi\", at least 1Mi"
-           : !is_time(spec->health_check_timeout_ms) || !is_time(spec->progress_deadline_ms) ||
-                   !is_time(spec->keep_warm_ms) || !is_time(spec->drain_ms) ||
-                   !is_time(spec->watch->duration_ms)
-               ? "a duration is 0 to 24 h"
-           : spec->n_environment_variables > VARIABLES_MAX     ? "at most 64 environment_variables"
-           : spec->reason && strlen(spec->reason) > REASON_MAX ? "a reason has at most 500 bytes"
-                                                               : NULL;
-    return *why == NULL;
+    for (size_t i = 0; i < VLN_COUNT(checks); i++) {
+        if (!checks[i].holds(spec)) {
+            *field = checks[i].field;
+            *why = checks[i].why;
+            return false;
+        }
+    }
+    return true;
 }
 
 static void
@@ -207,8 +251,10 @@ deployer_rollout_show(deployer_store_t *store, vln_arena_t *arena, deployer_roll
     vln_err_t err = deployer_endpoint_url(store, arena, record->spec->environment,
                                           record->spec->model, &record->endpoint);
     if (err == VLN_OK) {
-        err = deployer_store_list_decisions(store, arena, rollout->id.bytes, (int64_t)after, 0,
-                                            DEPLOYER_DECISIONS_SHOWN, &newest, &count);
+        err = deployer_store_list_decisions(
+            store, arena, rollout->id.bytes,
+            &(deployer_range_t){.after = (int64_t)after, .limit = DEPLOYER_DECISIONS_SHOWN},
+            &newest, &count);
     }
     if (err != VLN_OK) {
         return err;

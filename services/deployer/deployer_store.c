@@ -403,16 +403,16 @@ deployer_store_add_decision(deployer_store_t *self, const uint8_t id[VLN_ID_BYTE
 
 vln_err_t
 deployer_store_list_decisions(deployer_store_t *self, vln_arena_t *arena,
-                              const uint8_t id[VLN_ID_BYTES], int64_t after, int64_t before,
-                              int limit, Valion__V1__Decision ***out, size_t *count)
+                              const uint8_t id[VLN_ID_BYTES], const deployer_range_t *range,
+                              Valion__V1__Decision ***out, size_t *count)
 {
     vln_pg_args_t args = {0};
     PGresult *result = NULL;
     *count = 0;
     vln_pg_bytes(&args, id, VLN_ID_BYTES);
-    vln_pg_i64(&args, after);
-    vln_pg_i64(&args, before);
-    vln_pg_i32(&args, limit);
+    vln_pg_i64(&args, range->after);
+    vln_pg_i64(&args, range->before);
+    vln_pg_i32(&args, range->limit);
     vln_err_t err = vln_pg_run(self->pg, LIST_DECISIONS, &args, &result);
     if (err == VLN_OK) {
         int rows = PQntuples(result);
@@ -581,16 +581,16 @@ read_instance(const PGresult *result, int row, vln_arena_t *arena, deployer_inst
 }
 
 vln_err_t
-deployer_store_list_instances(deployer_store_t *self, vln_arena_t *arena, const char *environment,
-                              const char *model, const char *host, deployer_instance_t **out,
+deployer_store_list_instances(deployer_store_t *self, vln_arena_t *arena,
+                              const deployer_place_t *place, deployer_instance_t **out,
                               size_t *count)
 {
     vln_pg_args_t args = {0};
     PGresult *result = NULL;
     *count = 0;
-    vln_pg_text(&args, environment);
-    vln_pg_text(&args, model);
-    vln_pg_text(&args, host);
+    vln_pg_text(&args, place->environment);
+    vln_pg_text(&args, place->model);
+    vln_pg_text(&args, place->host);
     vln_err_t err = vln_pg_run(self->pg, LIST_INSTANCES, &args, &result);
     if (err == VLN_OK) {
         int rows = PQntuples(result);

@@ -81,10 +81,17 @@ VLN_MUST_USE vln_err_t deployer_store_list_rollouts(deployer_store_t *self, vln_
 VLN_MUST_USE vln_err_t deployer_store_add_decision(deployer_store_t *self,
                                                    const uint8_t id[VLN_ID_BYTES],
                                                    const Valion__V1__Decision *decision);
-/* Newest first, of sequences above `after` and below `before` (0: no bound). */
+/* Sequences above `after` and below `before` (0: no bound), at most so many. */
+typedef struct deployer_range {
+    int64_t after;
+    int64_t before;
+    int limit;
+} deployer_range_t;
+
+/* Newest first. */
 VLN_MUST_USE vln_err_t deployer_store_list_decisions(deployer_store_t *self, vln_arena_t *arena,
-                                                     const uint8_t id[VLN_ID_BYTES], int64_t after,
-                                                     int64_t before, int limit,
+                                                     const uint8_t id[VLN_ID_BYTES],
+                                                     const deployer_range_t *range,
                                                      Valion__V1__Decision ***out, size_t *count);
 
 /* ---- endpoints ---- */
@@ -141,11 +148,15 @@ typedef struct deployer_instance {
     Valion__V1__InstanceState state;
 } deployer_instance_t;
 
-/* Of an endpoint, or of a host; the other is NULL. By id. */
+/* Of an endpoint, or of a host; what is NULL is any. By id. */
+typedef struct deployer_place {
+    const char *environment;
+    const char *model;
+    const char *host;
+} deployer_place_t;
 VLN_MUST_USE vln_err_t deployer_store_list_instances(deployer_store_t *self, vln_arena_t *arena,
-                                                     const char *environment, const char *model,
-                                                     const char *host, deployer_instance_t **out,
-                                                     size_t *count);
+                                                     const deployer_place_t *place,
+                                                     deployer_instance_t **out, size_t *count);
 /* Adds it, or changes rollout, part and warm_until. */
 VLN_MUST_USE vln_err_t deployer_store_save_instance(deployer_store_t *self,
                                                     const deployer_instance_t *instance);

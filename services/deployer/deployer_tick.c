@@ -309,8 +309,10 @@ return_grant(deployer_worker_t *self, vln_arena_t *arena, const deployer_rollout
     const Valion__V1__RolloutSpec *spec = rollout->record->spec;
     deployer_instance_t *instances = NULL;
     size_t count = 0;
-    vln_err_t err = deployer_store_list_instances(self->store, arena, spec->environment,
-                                                  spec->model, NULL, &instances, &count);
+    vln_err_t err = deployer_store_list_instances(
+        self->store, arena,
+        &(deployer_place_t){.environment = spec->environment, .model = spec->model}, &instances,
+        &count);
     if (err != VLN_OK || has_instances(rollout, instances, count)) {
         return err;
     }

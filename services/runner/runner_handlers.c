@@ -40,7 +40,9 @@ read_text(const char *path, uint64_t after, size_t limit, vln_arena_t *arena, ui
     }
     *next += got;
     for (size_t i = 0; i < got && !vln_text_is_utf8(text, got); i++) {
-        text[i] = (unsigned char)text[i] < 128 && text[i] != '\0' ? text[i] : '?';
+        if ((unsigned char)text[i] > 127 || text[i] == '\0') {
+            text[i] = '?';
+        }
     }
     text[got] = '\0';
     return text;

@@ -375,7 +375,7 @@ runner_proxy_count(runner_proxy_t *self, const Valion__V1__HostState *state, vln
         if (line) {
             out[*count] = read_counters(self, stat, line, state->endpoints[i / 2], arena);
             out[*count]->has_canary = 1;
-            out[(*count)++]->canary = i % 2;
+            out[(*count)++]->canary = i % 2 != 0;
         }
     }
     free(stat);

@@ -390,10 +390,9 @@ read_tail(const runner_server_t *self, const char *name, size_t most)
     FILE *file = fopen(path, "re");
     char *text = vln_calloc(1, most + 1);
     if (file) {
-        if (fseek(file, -(long)most, SEEK_END) != 0) {
-            rewind(file);
-        }
-        size_t got = fread(text, 1, most, file);
+        /* A file that is shorter than that is read from its beginning. */
+        bool ok = fseek(file, -(long)most, SEEK_END) == 0 || fseek(file, 0, SEEK_SET) == 0;
+        size_t got = ok ? fread(text, 1, most, file) : 0;
         text[got] = '\0';
         fclose(file);
     }
