@@ -1,5 +1,5 @@
 /*
- * valion-orchestrator - tasks, leases, and the jobs that people submit.
+ * valion-orchestrator - tasks, leases, the jobs that people submit, pipelines and their runs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,11 @@ static const vln_opt_t options[] = {
 };
 
 const char *const orchestrator_topics[] = {
-    [ORCHESTRATOR_TOPIC_READY] = "ready", [ORCHESTRATOR_TOPIC_JOB] = "job"};
+    [ORCHESTRATOR_TOPIC_READY] = "ready",
+    [ORCHESTRATOR_TOPIC_JOB] = "job",
+    [ORCHESTRATOR_TOPIC_RUN] = "run",
+    [ORCHESTRATOR_TOPIC_LOG] = "log",
+};
 
 static void
 close_worker(void **worker_p)
@@ -58,9 +62,10 @@ static vln_err_t
 migrate(const char *database)
 {
     vln_err_t err = vln_migrate_check(database, "event", VLN_EVENT_MAJOR, VLN_EVENT_MINOR);
-    return err == VLN_OK ? vln_migrate_run(database, "pipeline", pipeline_migrations,
-                                           pipeline_migrations_count)
-                         : err;
+    if (err == VLN_OK) {
+        err = vln_migrate_run(database, "pipeline", pipeline_migrations, pipeline_migrations_count);
+    }
+    return err == VLN_OK ? orchestrator_ship_pipelines(database) : err;
 }
 
 static vln_err_t
@@ -105,7 +110,8 @@ main(int argc, char **argv)
                                           .context = &orchestrator,
                                           .open_worker = open_worker,
                                           .close_worker = close_worker,
-                                          .ensure_worker = ensure_worker};
+                                          .ensure_worker = ensure_worker,
+                                          .stats = orchestrator_stats};
     err = prepare(&orchestrator);
     if (err == VLN_OK) {
         err = vln_service_open(&orchestrator.service, &service);

@@ -2,9 +2,11 @@
  * orchestrator - what the parts of valion-orchestrator share: the config, and what a worker thread
  * holds.
  *
- * The path of a call: vln_service -> orchestrator_methods[] -> orchestrator_jobs.c (what people
- * call) or orchestrator_leases.c (what workers call) -> orchestrator_store. The sweep, a thread of
- * its own, does what nobody asks for: leases that ran out, deadlines, waits that came true.
+ * The path of a call: vln_service -> orchestrator_methods[] -> orchestrator_jobs.c, _pipelines.c and
+ * _runs.c (what people call) or orchestrator_leases.c, _complete.c and _log.c (what workers call) ->
+ * orchestrator_store. Whatever ends a task of a run lets the run go on in the same transaction
+ * (orchestrator_advance.c). The sweep, a thread of its own, does what nobody asks for: leases that
+ * ran out, deadlines, waits that came true, runs whose turn it is.
  */
 #ifndef ORCHESTRATOR_H
 #define ORCHESTRATOR_H
@@ -22,7 +24,13 @@ typedef struct orchestrator_config {
 } orchestrator_config_t;
 
 /* What calls park on; index in orchestrator_topics. */
-enum { ORCHESTRATOR_TOPIC_READY, ORCHESTRATOR_TOPIC_JOB, ORCHESTRATOR_TOPIC_COUNT };
+enum {
+    ORCHESTRATOR_TOPIC_READY,
+    ORCHESTRATOR_TOPIC_JOB,
+    ORCHESTRATOR_TOPIC_RUN,
+    ORCHESTRATOR_TOPIC_LOG,
+    ORCHESTRATOR_TOPIC_COUNT,
+};
 extern const char *const orchestrator_topics[];
 
 /* One for the process; read-only once the threads run. */
@@ -55,9 +63,24 @@ vln_handler_fn orchestrator_lease_tasks;
 vln_handler_fn orchestrator_heartbeat;
 vln_handler_fn orchestrator_complete_task;
 vln_handler_fn orchestrator_complete_tasks;
+vln_handler_fn orchestrator_apply_pipeline;
+vln_handler_fn orchestrator_get_pipeline;
+vln_handler_fn orchestrator_list_pipelines;
+vln_handler_fn orchestrator_submit_run;
+vln_handler_fn orchestrator_get_run;
+vln_handler_fn orchestrator_list_runs;
+vln_handler_fn orchestrator_change_run;
+vln_handler_fn orchestrator_append_log;
+vln_handler_fn orchestrator_read_log;
 
 /* The sweep; `context` is an orchestrator_t. */
 void orchestrator_run_sweep(void *context, vln_stop_t *stop);
+
+/* Makes sure that the shipped pipeline is there; when the program starts. UNAVAILABLE. */
+VLN_MUST_USE vln_err_t orchestrator_ship_pipelines(const char *database);
+
+/* GetStats: the service's own numbers. */
+size_t orchestrator_stats(void *worker, vln_service_number_t *out);
 
 /* ---- what handlers and sweep share ---- */
 
@@ -76,6 +99,24 @@ void orchestrator_add_event(vln_events_t *events, const orchestrator_task_t *tas
                             const char *actor);
 
 Valion__V1__Job *orchestrator_job_to_wire(vln_arena_t *arena, const orchestrator_task_t *task);
+
+/* Who submits by this call: its principal, or who submitted the task that it is made for. */
+const char *orchestrator_submitter(const vln_call_t *call);
+uint32_t orchestrator_submitter_roles(const vln_call_t *call);
+
+/* True, else the call is refused: there is room for more ready tasks. */
+bool orchestrator_check_room(const orchestrator_t *self, vln_call_t *call);
+
+/* True, else the call is refused: what is this submitter's may be changed by who calls. `what` is "job",
+ * "run". */
+bool orchestrator_check_owner(vln_call_t *call, const char *what, const char *submitter);
+
+/* Page size, within bounds; else the call is refused. */
+bool orchestrator_page_size(vln_call_t *call, const Valion__V1__Page *page, int *out);
+
+/* protobuf-c has no const; packing only reads. */
+char *orchestrator_borrowed(const char *text);
+ProtobufCBinaryData orchestrator_borrowed_bytes(const uint8_t *bytes, size_t size);
 
 /* True, else the call is refused: an id of 16 bytes. */
 bool orchestrator_read_id(vln_call_t *call, const char *field, const ProtobufCBinaryData *bytes,

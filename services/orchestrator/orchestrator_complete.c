@@ -7,15 +7,41 @@
 #include "vln_log.h"
 
 #include "orchestrator.h"
+#include "orchestrator_advance.h"
+#include "orchestrator_kinds.h"
 
 enum {
-    RESULT_MAX = 16 * 1024,
     ERROR_MAX = 2000,
+    ERROR_CLASS_MAX = 128,
     WAIT_JOBS_MAX = 64,
     DEFAULT_WAIT_MS = 60 * 60 * 1000,
     DAY_MS = 24 * 60 * 60 * 1000,
     TOGETHER_MAX = 64, /* tasks of one CompleteTasks */
 };
+
+/* The calls of one transaction. */
+typedef struct batch {
+    orchestrator_worker_t *worker;
+    vln_events_t *events;
+    vln_id_t runs[VLN_BATCH_MAX]; /* of steps whose task has ended */
+    size_t run_count;
+} batch_t;
+
+static bool
+check_wait(vln_call_t *call, const Valion__V1__Wait *wait)
+{
+    vln_id_t id;
+    if (!wait || wait->n_job_ids > WAIT_JOBS_MAX || (wait->n_job_ids == 0 && !wait->event_type)) {
+        vln_call_refuse_field(call, "wait", "name 1 to %d jobs, or a type of event", WAIT_JOBS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < wait->n_job_ids; i++) {
+        if (!orchestrator_read_id(call, "wait.job_ids", &wait->job_ids[i], &id)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static bool
 check_complete(vln_call_t *call, const Valion__V1__CompleteTaskRequest *request)
@@ -29,29 +55,23 @@ check_complete(vln_call_t *call, const Valion__V1__CompleteTaskRequest *request)
         vln_call_refuse_field(call, "outcome", "say how the task ended");
         return false;
     }
-    if (request->result.len > RESULT_MAX || request->resume.len > RESULT_MAX) {
+    if (request->result.len > ORCHESTRATOR_RESULT_MAX ||
+        request->resume.len > ORCHESTRATOR_RESULT_MAX) {
         vln_call_refuse_field(call, "result",
                               "at most %d bytes are kept: store larger results as an artifact and "
                               "name its digest",
-                              RESULT_MAX);
+                              ORCHESTRATOR_RESULT_MAX);
         return false;
     }
     if (request->error && strlen(request->error) > ERROR_MAX) {
         vln_call_refuse_field(call, "error", "at most %d bytes are kept", ERROR_MAX);
         return false;
     }
-    if (request->outcome == VALION__V1__OUTCOME__OUTCOME_WAIT &&
-        (!request->wait || request->wait->n_job_ids > WAIT_JOBS_MAX ||
-         (request->wait->n_job_ids == 0 && !request->wait->event_type))) {
-        vln_call_refuse_field(call, "wait", "name 1 to %d jobs, or a type of event", WAIT_JOBS_MAX);
+    if (request->error_class && strlen(request->error_class) > ERROR_CLASS_MAX) {
+        vln_call_refuse_field(call, "error_class", "at most %d bytes", ERROR_CLASS_MAX);
         return false;
     }
-    for (size_t i = 0; request->wait && i < request->wait->n_job_ids; i++) {
-        if (!orchestrator_read_id(call, "wait.job_ids", &request->wait->job_ids[i], &id)) {
-            return false;
-        }
-    }
-    return true;
+    return request->outcome != VALION__V1__OUTCOME__OUTCOME_WAIT || check_wait(call, request->wait);
 }
 
 static void
@@ -159,17 +179,57 @@ set_wait(orchestrator_worker_t *self, vln_call_t *call, const vln_id_t *id)
     return orchestrator_store_set_wait(self->store, call->arena, &wait);
 }
 
-/* Any outcome but DONE, of a task that is locked. */
-static vln_err_t
-end_lease(orchestrator_worker_t *self, vln_call_t *call, orchestrator_task_t *task,
-          vln_events_t *events)
+/* One line of the step's list? */
+static bool
+is_non_retryable(const orchestrator_task_t *task, const char *error_class)
+{
+    const char *rest = task->non_retryable ? task->non_retryable : "";
+    size_t len = error_class ? strlen(error_class) : 0;
+    for (const char *line = rest; len && *line;) {
+        size_t size = strcspn(line, "\n");
+        if (size == len && memcmp(line, error_class, len) == 0) {
+            return true;
+        }
+        line += size + (line[size] == '\n');
+    }
+    return false;
+}
+
+/* What the rules make of it; false if the call comes too late. `*event` is what happened. */
+static bool
+decide_end(const vln_call_t *call, const orchestrator_task_t *task, task_event_t *event,
+           orchestrator_change_t *change)
 {
     const Valion__V1__CompleteTaskRequest *request = (const void *)call->request;
     task_counters_t counters = task->counters;
-    task_event_t event = task_event_of(report_of(request), &counters);
-    orchestrator_change_t change;
+    task_report_t report = report_of(request);
+    if (report == TASK_REPORT_FAILED_RETRYABLE && is_non_retryable(task, request->error_class)) {
+        report = TASK_REPORT_FAILED;
+    }
+    *event = task_event_of(report, &counters);
     if (task->state != TASK_RUNNING || !holds_lease(call, task) ||
-        !orchestrator_decide(task, event, &counters, request->error, &change)) {
+        !orchestrator_decide(task, *event, &counters, request->error, change)) {
+        return false;
+    }
+    /* A retry that cannot begin within the task's time is none: its own error says more than that
+     * the time is over. */
+    if (*event == TASK_ON_FAILED_ONCE &&
+        task->now_us + change->delay_ms * 1000 >= task->deadline_us) {
+        *event = TASK_ON_FAILED;
+        return orchestrator_decide(task, *event, &counters, request->error, change);
+    }
+    return true;
+}
+
+/* Any outcome but DONE, of a task that is locked. */
+static vln_err_t
+end_lease(batch_t *batch, vln_call_t *call, orchestrator_task_t *task)
+{
+    orchestrator_worker_t *self = batch->worker;
+    const Valion__V1__CompleteTaskRequest *request = (const void *)call->request;
+    task_event_t event;
+    orchestrator_change_t change;
+    if (!decide_end(call, task, &event, &change)) {
         answer_late(call, task);
         return VLN_OK;
     }
@@ -180,21 +240,24 @@ end_lease(orchestrator_worker_t *self, vln_call_t *call, orchestrator_task_t *ta
         err = set_wait(self, call, &task->id);
     }
     if (err == VLN_OK) {
-        orchestrator_add_event(events, task, event, &change, vln_call_actor(call));
+        orchestrator_add_event(batch->events, task, event, &change, vln_call_actor(call));
         answer_state(call, change.state);
+    }
+    if (err == VLN_OK && task->in_run && change.ended) {
+        batch->runs[batch->run_count++] = task->run_id;
     }
     return err;
 }
 
 /* Calls whose task was not simply done, each looked at by itself. */
 static vln_err_t
-complete_slowly(orchestrator_worker_t *self, vln_call_t *call, vln_events_t *events)
+complete_slowly(batch_t *batch, vln_call_t *call)
 {
     const Valion__V1__CompleteTaskRequest *request = (const void *)call->request;
     vln_id_t id;
     memcpy(id.bytes, request->task_id.data, VLN_ID_BYTES);
     orchestrator_task_t *task = NULL;
-    vln_err_t err = orchestrator_store_lock(self->store, call->arena, &id, &task);
+    vln_err_t err = orchestrator_store_lock(batch->worker->store, call->arena, &id, &task);
     if (err == VLN_NOT_FOUND) {
         char text[VLN_ID_TEXT];
         vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
@@ -208,13 +271,18 @@ complete_slowly(orchestrator_worker_t *self, vln_call_t *call, vln_events_t *eve
         answer_late(call, task);
         return VLN_OK;
     }
-    return end_lease(self, call, task, events);
+    return end_lease(batch, call, task);
 }
 
 static void
 add_done_event(vln_events_t *events, vln_call_t *call, const orchestrator_done_t *done)
 {
-    orchestrator_task_t task = {.id = done->id, .kind = done->kind, .state = TASK_RUNNING};
+    orchestrator_task_t task = {.id = done->id,
+                                .kind = done->kind,
+                                .state = TASK_RUNNING,
+                                .in_run = done->in_run,
+                                .run_id = done->run_id,
+                                .step = done->step};
     task_counters_t counters = {.attempts = (int)done->attempts};
     orchestrator_change_t change;
     vln_assert(orchestrator_decide(&task, TASK_ON_DONE, &counters, NULL, &change));
@@ -224,7 +292,7 @@ add_done_event(vln_events_t *events, vln_call_t *call, const orchestrator_done_t
 /* The common case in one statement: the tasks of this batch that are done, each id once. Those it
  * recorded are answered. */
 static vln_err_t
-complete_done(orchestrator_worker_t *self, vln_call_t **calls, size_t count, vln_events_t *events)
+complete_done(batch_t *batch, vln_call_t **calls, size_t count)
 {
     orchestrator_done_t done[VLN_BATCH_MAX];
     vln_call_t *of[VLN_BATCH_MAX];
@@ -248,11 +316,42 @@ complete_done(orchestrator_worker_t *self, vln_call_t **calls, size_t count, vln
     if (done_count == 0) {
         return VLN_OK;
     }
-    vln_err_t err = orchestrator_store_complete(self->store, of[0]->arena, done, done_count);
+    vln_err_t err =
+        orchestrator_store_complete(batch->worker->store, of[0]->arena, done, done_count);
     for (size_t i = 0; i < done_count && err == VLN_OK; i++) {
         if (done[i].recorded) {
-            add_done_event(events, of[i], &done[i]);
+            add_done_event(batch->events, of[i], &done[i]);
             answer_state(of[i], TASK_DONE);
+        }
+        if (done[i].recorded && done[i].in_run) {
+            batch->runs[batch->run_count++] = done[i].run_id;
+        }
+    }
+    return err;
+}
+
+/* Runs before tasks: the order of locks. */
+static vln_err_t
+lock_runs(const batch_t *batch, vln_call_t **calls, size_t count)
+{
+    vln_id_t ids[VLN_BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        const Valion__V1__CompleteTaskRequest *request = (const void *)calls[i]->request;
+        memcpy(ids[i].bytes, request->task_id.data, VLN_ID_BYTES);
+    }
+    return orchestrator_store_lock_runs_of(batch->worker->store, calls[0]->arena, ids, count);
+}
+
+static vln_err_t
+complete_tasks(batch_t *batch, vln_call_t **calls, size_t count)
+{
+    vln_err_t err = lock_runs(batch, calls, count);
+    if (err == VLN_OK) {
+        err = complete_done(batch, calls, count);
+    }
+    for (size_t i = 0; i < count && err == VLN_OK; i++) {
+        if (calls[i]->outcome == VLN_OUTCOME_NONE) {
+            err = complete_slowly(batch, calls[i]);
         }
     }
     return err;
@@ -261,26 +360,32 @@ complete_done(orchestrator_worker_t *self, vln_call_t **calls, size_t count, vln
 static vln_err_t
 complete_batch(orchestrator_worker_t *self, vln_call_t **calls, size_t count)
 {
-    vln_events_t *events = vln_events_new(calls[0]->arena);
+    vln_arena_t *arena = calls[0]->arena;
+    batch_t batch = {.worker = self, .events = vln_events_new(arena)};
+    orchestrator_advance_t advance = {.store = self->store,
+                                      .arena = arena,
+                                      .events = batch.events,
+                                      .actor = vln_call_actor(calls[0])};
     for (size_t i = 0; i < count; i++) {
         vln_call_unanswer(calls[i]);
     }
     vln_err_t err = orchestrator_store_begin(self->store);
     if (err == VLN_OK) {
-        err = complete_done(self, calls, count, events);
-    }
-    for (size_t i = 0; i < count && err == VLN_OK; i++) {
-        if (calls[i]->outcome == VLN_OUTCOME_NONE) {
-            err = complete_slowly(self, calls[i], events);
-        }
+        err = complete_tasks(&batch, calls, count);
     }
     if (err == VLN_OK) {
-        err = orchestrator_store_write_events(self->store, events);
+        err = orchestrator_advance_runs(&advance, batch.runs, batch.run_count);
+    }
+    if (err == VLN_OK) {
+        err = orchestrator_store_write_events(self->store, batch.events);
     }
     if (err == VLN_OK) {
         err = orchestrator_store_commit(self->store);
     }
     orchestrator_store_rollback(self->store);
+    if (err == VLN_OK) {
+        orchestrator_advance_committed(&advance, self->orchestrator);
+    }
     return err;
 }
 

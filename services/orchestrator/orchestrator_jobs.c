@@ -9,10 +9,11 @@
 #include "vln_text.h"
 
 #include "orchestrator.h"
+#include "orchestrator_advance.h"
+#include "orchestrator_kinds.h"
 #include "valion/v1/event.pb-c.h"
 
 enum {
-    SPEC_MAX = 16 * 1024,
     LABELS_MAX = 16,
     LABEL_KEY_MAX = 250,
     LABEL_VALUE_MAX = 5000,
@@ -22,11 +23,8 @@ enum {
     MIN_DEADLINE_MS = 1000,
     DAY_MS = 24 * 60 * 60 * 1000,
     ATTEMPTS_LIMIT = 100,
-    PAGE_DEFAULT = 100,
-    PAGE_MAX = 1000,
     JOBS_AT_ONCE = 300,       /* a job has 14 fields: more of them fit no reply */
     LIST_BYTES = 1024 * 1024, /* of jobs in a list: far more than a reply holds */
-    QUOTA_RETRY_MS = 1000,
 };
 
 /* ---- submit ---- */
@@ -48,28 +46,8 @@ check_labels(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
 }
 
 static bool
-is_kind(const char *kind)
+check_numbers(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
 {
-    return vln_text_is_name(kind, VLN_KIND_MAX, "_.:-") &&
-           strcspn(kind, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(kind);
-}
-
-static bool
-check_submit(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
-{
-    if (!is_kind(request->kind)) {
-        vln_call_refuse_field(call, "kind",
-                              "'%s' is not a kind of task: 1 to %d of a-z 0-9 _ . : -",
-                              request->kind ? request->kind : "", VLN_KIND_MAX);
-        return false;
-    }
-    if (request->spec.len > SPEC_MAX) {
-        vln_call_refuse_field(call, "spec",
-                              "the spec has %zu bytes; at most %d are kept: store the rest as an "
-                              "artifact and name its digest",
-                              request->spec.len, SPEC_MAX);
-        return false;
-    }
     if (request->has_priority && (request->priority < 1 || request->priority > 5)) {
         vln_call_refuse_field(call, "priority", "a priority is 1 (first) to 5 (last)");
         return false;
@@ -89,7 +67,27 @@ check_submit(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
         vln_call_refuse_field(call, "max_attempts", "1 to %d attempts", ATTEMPTS_LIMIT);
         return false;
     }
-    return check_labels(call, request);
+    return true;
+}
+
+static bool
+check_submit(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
+{
+    if (!orchestrator_kind_is_name(request->kind)) {
+        vln_call_refuse_field(call, "kind",
+                              "'%s' is not a kind of task: 1 to %d of a-z 0-9 _ . : -",
+                              request->kind ? request->kind : "", VLN_KIND_MAX);
+        return false;
+    }
+    if (request->spec.len > ORCHESTRATOR_SPEC_MAX) {
+        vln_call_refuse_field(call, "spec",
+                              "the spec has %zu bytes; at most %d are kept: store the rest as an "
+                              "artifact and name its digest",
+                              request->spec.len, ORCHESTRATOR_SPEC_MAX);
+        return false;
+    }
+    return check_numbers(call, request) && orchestrator_kind_check_roles(call, request->kind) &&
+           check_labels(call, request);
 }
 
 static orchestrator_new_task_t
@@ -100,16 +98,12 @@ make_task(vln_call_t *call, const Valion__V1__SubmitJobRequest *request)
         .kind = request->kind,
         .spec = request->spec.data,
         .spec_size = request->spec.len,
-        .submitter = call->ticket ? call->ticket->submitter : call->principal,
-        .submitter_roles = call->roles,
+        .submitter = orchestrator_submitter(call),
+        .submitter_roles = orchestrator_submitter_roles(call),
         .priority = request->has_priority ? (int)request->priority : DEFAULT_PRIORITY,
         .delay_ms = request->delay_ms,
         .deadline_ms = request->has_deadline_ms ? request->deadline_ms : DEFAULT_DEADLINE_MS,
         .max_attempts = request->has_max_attempts ? (int)request->max_attempts : TASK_MAX_ATTEMPTS};
-    for (size_t i = 0; call->ticket && i < call->ticket->n_submitter_roles; i++) {
-        task.submitter_roles = i ? task.submitter_roles : 0;
-        task.submitter_roles |= 1u << call->ticket->submitter_roles[i];
-    }
     Valion__V1__EventPayload labels = VALION__V1__EVENT_PAYLOAD__INIT;
     labels.n_facts = request->n_labels;
     labels.facts = request->labels;
@@ -156,24 +150,20 @@ void
 orchestrator_submit_job(void *worker, vln_call_t **calls, size_t count)
 {
     orchestrator_worker_t *self = worker;
-    const orchestrator_t *orchestrator = self->orchestrator;
-    int64_t ready =
-        vln_metrics_value(vln_service_metrics(orchestrator->service), orchestrator->ready_gauge);
-    if (ready >= orchestrator->config->max_ready) {
-        for (size_t i = 0; i < count; i++) {
-            vln_call_refuse(calls[i], VLN_RESOURCE_EXHAUSTED, VALION__V1__REASON__REASON_QUOTA,
-                            "%" PRId64 " tasks wait for workers, which is the bound: start more "
-                            "workers, or submit later",
-                            ready);
-            calls[i]->limit = orchestrator->config->max_ready;
-            calls[i]->retry_after_ms = QUOTA_RETRY_MS;
+    vln_call_t *taken[VLN_BATCH_MAX];
+    size_t taken_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (orchestrator_check_room(self->orchestrator, calls[i])) {
+            taken[taken_count++] = calls[i];
         }
+    }
+    if (taken_count == 0) {
         return;
     }
     vln_once_t once = orchestrator_store_once(self->store);
     once.context = self;
     once.work = work_submit;
-    vln_once_run(&once, calls, count);
+    vln_once_run(&once, taken, taken_count);
 }
 
 /* ---- get, list ---- */
@@ -250,16 +240,15 @@ read_filter(vln_call_t *call, vln_id_t *before, orchestrator_filter_t *out)
 {
     const Valion__V1__ListJobsRequest *request = (const void *)call->request;
     const Valion__V1__Page *page = request->page;
-    uint32_t size = page && page->has_size ? page->size : PAGE_DEFAULT;
+    int size = 0;
+    if (!orchestrator_page_size(call, page, &size)) {
+        return false;
+    }
     *out = (orchestrator_filter_t){.kind = request->kind,
                                    .submitter = request->submitter,
                                    .state = request->has_state ? (int)request->state : 0,
-                                   .limit = (int)(size < JOBS_AT_ONCE ? size : JOBS_AT_ONCE),
+                                   .limit = size < JOBS_AT_ONCE ? size : JOBS_AT_ONCE,
                                    .bytes_max = LIST_BYTES};
-    if (size < 1 || size > PAGE_MAX) {
-        vln_call_refuse_field(call, "page.size", "a page has 1 to %d items", PAGE_MAX);
-        return false;
-    }
     if (!page || page->token.len == 0) {
         return true;
     }
@@ -305,20 +294,6 @@ orchestrator_list_jobs(void *worker, vln_call_t **calls, size_t count)
 
 /* ---- cancel, requeue ---- */
 
-/* Of a job that has a single owner: its submitter, or who may do it to all. */
-static bool
-may_change(vln_call_t *call, const orchestrator_task_t *task)
-{
-    if ((call->roles & (VLN_ROLE(OPERATOR) | VLN_ROLE(ADMIN))) ||
-        strcmp(call->principal, task->submitter) == 0) {
-        return true;
-    }
-    vln_call_refuse(call, VLN_PERMISSION_DENIED, VALION__V1__REASON__REASON_FORBIDDEN,
-                    "the job is %s's: only its submitter or an operator may change it",
-                    task->submitter);
-    return false;
-}
-
 static Valion__V1__Job *
 changed_job(vln_call_t *call, const orchestrator_task_t *task, const orchestrator_change_t *change)
 {
@@ -338,30 +313,70 @@ typedef struct wish {
     const ProtobufCBinaryData *job_id;
     task_event_t event;
     const char *reason;
+    orchestrator_advance_t *advance; /* of the run that a job is a step of */
 } wish_t;
+
+/* What the work of a transaction sees. */
+typedef struct changing {
+    orchestrator_worker_t *worker;
+    orchestrator_advance_t advance;
+} changing_t;
+
+/* The job, locked, if it may be changed so; NULL and the call refused, if not. Its run is locked
+ * first. */
+static vln_err_t
+lock_job(orchestrator_worker_t *self, vln_call_t *call, const wish_t *wish,
+         orchestrator_task_t **out)
+{
+    vln_id_t id;
+    orchestrator_task_t *task = NULL;
+    *out = NULL;
+    if (!orchestrator_read_id(call, "job_id", wish->job_id, &id)) {
+        return VLN_OK;
+    }
+    vln_err_t err = orchestrator_store_lock_runs_of(self->store, call->arena, &id, 1);
+    if (err == VLN_OK) {
+        err = orchestrator_store_lock(self->store, call->arena, &id, &task);
+    }
+    if (err == VLN_NOT_FOUND) {
+        refuse_no_job(call, &id);
+        return VLN_OK;
+    }
+    if (err != VLN_OK || !orchestrator_check_owner(call, "job", task->submitter)) {
+        return err;
+    }
+    if (task->in_run && wish->event == TASK_ON_REQUEUED) {
+        vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
+                        "the job is step '%s' of a run: submit the run again with rerun_of",
+                        task->step);
+        return VLN_OK;
+    }
+    *out = task;
+    return VLN_OK;
+}
+
+/* The run that the job was a step of goes on without it. */
+static vln_err_t
+advance_run_of(const wish_t *wish, vln_call_t *call, const orchestrator_task_t *task,
+               vln_events_t *events)
+{
+    wish->advance->arena = call->arena;
+    wish->advance->events = events;
+    wish->advance->actor = vln_call_actor(call);
+    return orchestrator_advance_runs(wish->advance, &task->run_id, 1);
+}
 
 /* Does to one job what is wished; *job is what it became, NULL if the call was refused. */
 static vln_err_t
 change_job(orchestrator_worker_t *self, vln_call_t *call, const wish_t *wish, Valion__V1__Job **job)
 {
-    vln_id_t id;
     orchestrator_task_t *task = NULL;
+    orchestrator_change_t change;
     *job = NULL;
-    if (!orchestrator_read_id(call, "job_id", wish->job_id, &id)) {
-        return VLN_OK;
-    }
-    vln_err_t err = orchestrator_store_lock(self->store, call->arena, &id, &task);
-    if (err == VLN_NOT_FOUND) {
-        refuse_no_job(call, &id);
-        return VLN_OK;
-    }
-    if (err != VLN_OK) {
+    vln_err_t err = lock_job(self, call, wish, &task);
+    if (err != VLN_OK || !task) {
         return err;
     }
-    if (!may_change(call, task)) {
-        return VLN_OK;
-    }
-    orchestrator_change_t change;
     if (!orchestrator_decide(task, wish->event, &task->counters, NULL, &change)) {
         vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
                         "the job is %s: '%s' means nothing to it then",
@@ -373,12 +388,17 @@ change_job(orchestrator_worker_t *self, vln_call_t *call, const wish_t *wish, Va
     orchestrator_add_event(events, task, wish->event, &change, vln_call_actor(call));
     err = orchestrator_store_change(self->store, call->arena, &change, 1);
     *job = err == VLN_OK ? changed_job(call, task, &change) : NULL;
+    if (err == VLN_OK && task->in_run && change.ended) {
+        err = advance_run_of(wish, call, task, events);
+    }
     return err == VLN_OK ? orchestrator_store_write_events(self->store, events) : err;
 }
 
 static vln_err_t
 work_cancel(void *context, vln_call_t **calls, size_t count)
 {
+    changing_t *changing = context;
+    changing->advance = (orchestrator_advance_t){.store = changing->worker->store};
     vln_err_t err = VLN_OK;
     for (size_t i = 0; i < count && err == VLN_OK; i++) {
         const Valion__V1__CancelJobRequest *request = (const void *)calls[i]->request;
@@ -389,8 +409,9 @@ work_cancel(void *context, vln_call_t **calls, size_t count)
         Valion__V1__CancelJobReply *reply = vln_arena_alloc(calls[i]->arena, sizeof *reply);
         valion__v1__cancel_job_reply__init(reply);
         const wish_t wish = {&request->job_id, TASK_ON_CANCEL,
-                             request->reason && *request->reason ? request->reason : NULL};
-        err = change_job(context, calls[i], &wish, &reply->job);
+                             request->reason && *request->reason ? request->reason : NULL,
+                             &changing->advance};
+        err = change_job(changing->worker, calls[i], &wish, &reply->job);
         if (reply->job) {
             vln_call_reply(calls[i], &reply->base);
             vln_call_hint(calls[i], ORCHESTRATOR_TOPIC_JOB);
@@ -402,13 +423,14 @@ work_cancel(void *context, vln_call_t **calls, size_t count)
 static vln_err_t
 work_requeue(void *context, vln_call_t **calls, size_t count)
 {
+    changing_t *changing = context;
     vln_err_t err = VLN_OK;
     for (size_t i = 0; i < count && err == VLN_OK; i++) {
         const Valion__V1__RequeueJobRequest *request = (const void *)calls[i]->request;
         Valion__V1__RequeueJobReply *reply = vln_arena_alloc(calls[i]->arena, sizeof *reply);
         valion__v1__requeue_job_reply__init(reply);
-        const wish_t wish = {&request->job_id, TASK_ON_REQUEUED, NULL};
-        err = change_job(context, calls[i], &wish, &reply->job);
+        const wish_t wish = {&request->job_id, TASK_ON_REQUEUED, NULL, &changing->advance};
+        err = change_job(changing->worker, calls[i], &wish, &reply->job);
         if (reply->job) {
             vln_call_reply(calls[i], &reply->base);
             vln_call_hint(calls[i], ORCHESTRATOR_TOPIC_READY);
@@ -417,22 +439,27 @@ work_requeue(void *context, vln_call_t **calls, size_t count)
     return err;
 }
 
+/* Runs that a cancelled job was a step of go on once it is committed. */
+static void
+change_jobs(orchestrator_worker_t *self, vln_call_t **calls, size_t count,
+            vln_err_t (*work)(void *context, vln_call_t **calls, size_t count))
+{
+    changing_t changing = {.worker = self, .advance = {.store = self->store}};
+    vln_once_t once = orchestrator_store_once(self->store);
+    once.context = &changing;
+    once.work = work;
+    vln_once_run(&once, calls, count);
+    orchestrator_advance_committed(&changing.advance, self->orchestrator);
+}
+
 void
 orchestrator_cancel_job(void *worker, vln_call_t **calls, size_t count)
 {
-    orchestrator_worker_t *self = worker;
-    vln_once_t once = orchestrator_store_once(self->store);
-    once.context = self;
-    once.work = work_cancel;
-    vln_once_run(&once, calls, count);
+    change_jobs(worker, calls, count, work_cancel);
 }
 
 void
 orchestrator_requeue_job(void *worker, vln_call_t **calls, size_t count)
 {
-    orchestrator_worker_t *self = worker;
-    vln_once_t once = orchestrator_store_once(self->store);
-    once.context = self;
-    once.work = work_requeue;
-    vln_once_run(&once, calls, count);
+    change_jobs(worker, calls, count, work_requeue);
 }

@@ -3,154 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off */
-/* All SQL of the orchestrator. Indexed by the enum, whose order is free. `state + 0` keeps the
- * planner from the partial indexes where rows are looked up by id: through them it would walk every
- * task in that state, for each id. */
-enum {
-    FIND_REQUESTS, KEEP_REQUESTS, FENCE, SWEEP_REQUESTS, INSERT_EVENTS,
-    INSERT_TASKS, FIND_TASKS, LOCK_TASKS, LIST_TASKS, CLAIM, FIND_LEASED, EXTEND, COMPLETE,
-    CHANGE, SET_WAIT, FIND_RUN_OUT, FIND_OVERDUE, FIND_WOKEN, REFRESH_MARKS, COUNT_READY,
-};
-
-#define TASK_COLUMNS                                                                              \
-    "t.id, t.kind, t.state, t.priority, t.spec, t.labels, t.submitter, t.submitter_roles,"        \
-    " t.submitted, t.not_before, t.deadline, t.attempts, t.max_attempts, t.crashes, t.run_outs,"  \
-    " t.cancel_requested, t.token, t.lease_until, t.worker, t.worker_instance, t.started,"        \
-    " t.finished, t.progress::float8, t.progress_text, t.result, t.error, t.resume, now(),"        \
-    " t.cancel_reason"
-
-static const vln_pg_stmt_t statements[] = {
-    [FIND_REQUESTS]  = {"find_requests", VLN_ONCE_FIND_SQL},
-    [KEEP_REQUESTS]  = {"keep_requests", VLN_ONCE_KEEP_SQL},
-    [FENCE]          = {"fence", VLN_ONCE_FENCE_SQL},
-    [SWEEP_REQUESTS] = {"sweep_requests", VLN_ONCE_SWEEP_SQL},
-    [INSERT_EVENTS]  = {"insert_events", VLN_EVENT_INSERT_SQL},
-    [INSERT_TASKS] = {"insert_tasks",
-        "WITH kinds AS (INSERT INTO low_water (kind, seq)"
-        "   SELECT DISTINCT kind, 0 FROM unnest($2::text[]) AS k (kind)"
-        "    WHERE kind NOT IN (SELECT kind FROM low_water) ORDER BY kind ON CONFLICT DO NOTHING)"
-        " INSERT INTO task (id, kind, priority, spec, labels, submitter, submitter_roles,"
-        "                  max_attempts, not_before, deadline)"
-        " SELECT id, kind, priority, spec, labels, submitter, submitter_roles, max_attempts,"
-        "        now() + delay_ms * interval '1 millisecond',"
-        "        now() + deadline_ms * interval '1 millisecond'"
-        "   FROM unnest($1::bytea[], $2::text[], $3::integer[], $4::bytea[], $5::bytea[],"
-        "               $6::text[], $7::integer[], $8::integer[], $9::bigint[], $10::bigint[])"
-        "     AS a (id, kind, priority, spec, labels, submitter, submitter_roles, max_attempts,"
-        "           delay_ms, deadline_ms)"},
-    [FIND_TASKS] = {"find_tasks",
-        "SELECT " TASK_COLUMNS " FROM task t WHERE id = ANY ($1::bytea[])"},
-    [LOCK_TASKS] = {"lock_tasks",
-        "SELECT " TASK_COLUMNS " FROM task t WHERE id = ANY ($1::bytea[]) ORDER BY id FOR UPDATE"},
-    [LIST_TASKS] = {"list_tasks",
-        "SELECT " TASK_COLUMNS " FROM ("
-        " SELECT *, octet_length(spec) + octet_length(labels) + coalesce(octet_length(result), 0)"
-        "           AS bytes, sum(octet_length(spec) + octet_length(labels)"
-        "                         + coalesce(octet_length(result), 0))"
-        "               OVER (ORDER BY id DESC ROWS UNBOUNDED PRECEDING) AS total"
-        "   FROM task"
-        "  WHERE ($1::bytea IS NULL OR id < $1) AND ($2::text IS NULL OR kind = $2)"
-        "    AND ($3::text IS NULL OR submitter = $3) AND ($4::integer = 0 OR state = $4)"
-        "  ORDER BY id DESC LIMIT $5::integer) AS t"
-        " WHERE total - bytes < $6::bigint ORDER BY id DESC"},
-    [CLAIM] = {"claim",
-        "WITH found AS MATERIALIZED ("
-        "  SELECT ready.id, ready.bytes FROM unnest('{1,2,3,4,5}'::smallint[]) AS p (priority)"
-        "   CROSS JOIN LATERAL ("
-        "     SELECT id, octet_length(spec) + coalesce(octet_length(resume), 0) AS bytes FROM task"
-        "      WHERE state = 1 AND kind = $1 AND priority = p.priority"
-        "        AND seq >= coalesce((SELECT seq FROM low_water WHERE kind = $1), 0)"
-        "        AND not_before <= now() AND deadline > now()"
-        "      ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED) AS ready"
-        "   LIMIT $2::integer),"
-        " claimed AS ("
-        "  SELECT id FROM (SELECT id, bytes, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total"
-        "                    FROM found) AS sized"
-        "   WHERE total <= $7::integer OR total = bytes)"
-        " UPDATE task t"
-        "    SET state = 2, token = token + 1, attempts = attempts + 1, started = now(),"
-        "        lease_until = now() + $3::bigint * interval '1 millisecond', worker = $4,"
-        "        worker_instance = $5, lease_request = $6::bytea, progress = NULL,"
-        "        progress_text = NULL"
-        "   FROM claimed WHERE t.id = claimed.id RETURNING " TASK_COLUMNS},
-    [FIND_LEASED] = {"find_leased",
-        "SELECT " TASK_COLUMNS " FROM task t"
-        " WHERE state = 2 AND lease_until > now() AND lease_request = $1::bytea AND worker = $2"},
-    [EXTEND] = {"extend",
-        "UPDATE task t"
-        "   SET lease_until = now() + $1::bigint * interval '1 millisecond',"
-        "       progress = coalesce(a.progress, t.progress),"
-        "       progress_text = coalesce(a.progress_text, t.progress_text)"
-        "  FROM (SELECT id, token, progress_ppm / 1e6::real AS progress, progress_text"
-        "          FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::text[])"
-        "            AS b (id, token, progress_ppm, progress_text) ORDER BY id) AS a"
-        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2 AND t.worker = $6::text"
-        " RETURNING t.id, t.cancel_requested"},
-    [COMPLETE] = {"complete",
-        "UPDATE task t SET state = 4, result = a.result, finished = now(), lease_until = NULL"
-        "  FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[])"
-        "    AS a (id, token, result, worker)"
-        " WHERE t.id = a.id AND t.token = a.token AND t.state + 0 = 2 AND t.worker = a.worker"
-        " RETURNING t.id, t.kind, t.attempts"},
-    [CHANGE] = {"change",
-        "UPDATE task t"
-        "   SET state = a.state, attempts = a.attempts, crashes = a.crashes,"
-        "       run_outs = a.run_outs, cancel_requested = a.cancel,"
-        "       not_before = now() + a.delay_ms * interval '1 millisecond',"
-        "       finished = CASE WHEN a.state >= 4 THEN now() END,"
-        "       lease_until = CASE WHEN a.state = 2 THEN t.lease_until END,"
-        "       error = coalesce(a.error, t.error), resume = coalesce(a.resume, t.resume),"
-        "       deadline = CASE WHEN t.state >= 4 AND a.state = 1"
-        "                       THEN now() + least(t.deadline - t.submitted, interval '24 hours')"
-        "                       ELSE t.deadline END,"
-        "       cancel_reason = CASE WHEN a.state <> 1 OR a.cancel"
-        "                            THEN coalesce(a.cancel_reason, t.cancel_reason) END"
-        "  FROM unnest($1::bytea[], $2::integer[], $3::integer[], $4::integer[], $5::integer[],"
-        "              $6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[])"
-        "    AS b (id, state, attempts, crashes, run_outs, cancelled, delay_ms, error, resume,"
-        "          cancel_reason)"
-        "  CROSS JOIN LATERAL (SELECT b.*, b.cancelled <> 0 AS cancel) AS a"
-        " WHERE t.id = a.id"},
-    [SET_WAIT] = {"set_wait",
-        "UPDATE task"
-        "   SET wait_jobs = $2::bytea[], wait_type = $3, wait_subject = $4,"
-        "       wait_until = now() + $5::bigint * interval '1 millisecond',"
-        "       wait_after = (SELECT coalesce(max(position), 0) FROM event.log)"
-        " WHERE id = $1::bytea"},
-    [FIND_RUN_OUT] = {"find_run_out",
-        "SELECT " TASK_COLUMNS " FROM task t WHERE state = 2 AND lease_until < now()"
-        " ORDER BY lease_until LIMIT $1::integer FOR UPDATE SKIP LOCKED"},
-    [FIND_OVERDUE] = {"find_overdue",
-        "SELECT " TASK_COLUMNS " FROM task t WHERE state < 4 AND deadline < now()"
-        " ORDER BY deadline LIMIT $1::integer FOR UPDATE SKIP LOCKED"},
-    [FIND_WOKEN] = {"find_woken",
-        "SELECT " TASK_COLUMNS " FROM task t WHERE state = 3 AND ("
-        "   wait_until < now()"
-        "   OR (cardinality(wait_jobs) > 0 AND NOT EXISTS ("
-        "         SELECT FROM unnest(t.wait_jobs) AS w (id) JOIN task j ON j.id = w.id"
-        "          WHERE j.state < 4))"
-        "   OR (wait_type IS NOT NULL AND EXISTS ("
-        "         SELECT FROM event.log e WHERE e.position > t.wait_after AND e.type = t.wait_type"
-        "            AND (t.wait_subject IS NULL OR e.subject = t.wait_subject))))"
-        " LIMIT $1::integer FOR UPDATE SKIP LOCKED"},
-    [REFRESH_MARKS] = {"refresh_marks",
-        "UPDATE low_water w SET seq = lowest.seq FROM ("
-        "   SELECT k.kind, coalesce(min(found.seq), (SELECT last_value FROM task_seq_seq)) AS seq"
-        "     FROM low_water AS k"
-        "    CROSS JOIN unnest('{1,2,3,4,5}'::smallint[]) AS p (priority)"
-        "     LEFT JOIN LATERAL (SELECT seq FROM task WHERE state = 1 AND kind = k.kind"
-        "       AND priority = p.priority ORDER BY seq LIMIT 1) AS found ON true"
-        "    GROUP BY k.kind ORDER BY k.kind) AS lowest"
-        " WHERE w.kind = lowest.kind AND w.seq <> lowest.seq"},
-    [COUNT_READY] = {"count_ready",
-        "SELECT count(*) FROM (SELECT FROM task WHERE state = 1 LIMIT $1::bigint) AS ready"},
-};
-/* clang-format on */
-
-struct orchestrator_store {
-    vln_pg_t *pg;
-};
+#include "orchestrator_store_inside.h"
 
 vln_err_t
 orchestrator_store_open(orchestrator_store_t **out, const char *database)
@@ -158,8 +11,8 @@ orchestrator_store_open(orchestrator_store_t **out, const char *database)
     const vln_pg_config_t config = {.conninfo = database,
                                     .application = "valion-orchestrator",
                                     .search_path = "pipeline",
-                                    .statements = statements,
-                                    .statement_count = VLN_COUNT(statements)};
+                                    .statements = orchestrator_statements,
+                                    .statement_count = orchestrator_statement_count};
     *out = NULL;
     vln_pg_t *pg = NULL;
     vln_err_t err = vln_pg_open(&pg, &config);
@@ -259,10 +112,26 @@ orchestrator_store_insert(orchestrator_store_t *self, vln_arena_t *arena,
     return vln_pg_run(self->pg, INSERT_TASKS, &args, NULL);
 }
 
+vln_err_t
+orchestrator_store_mark_step(orchestrator_store_t *self, const vln_id_t *id,
+                             const orchestrator_step_task_t *step)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_bytes(&args, id->bytes, VLN_ID_BYTES);
+    vln_pg_bytes(&args, step->run_id.bytes, VLN_ID_BYTES);
+    vln_pg_text(&args, step->step);
+    vln_pg_i32(&args, step->max_failures);
+    vln_pg_i64(&args, step->retry.delay_ms);
+    vln_pg_i64(&args, (int64_t)(step->retry.factor * 1e6));
+    vln_pg_i64(&args, step->retry.max_ms);
+    vln_pg_text(&args, step->non_retryable);
+    return vln_pg_run(self->pg, MARK_STEP_TASK, &args, NULL);
+}
+
 /* ---- reading ---- */
 
-static const char *
-copy_text(const PGresult *result, int row, int column, vln_arena_t *arena)
+const char *
+orchestrator_store_text(const PGresult *result, int row, int column, vln_arena_t *arena)
 {
     if (vln_pg_is_null(result, row, column)) {
         return NULL;
@@ -270,8 +139,9 @@ copy_text(const PGresult *result, int row, int column, vln_arena_t *arena)
     return vln_arena_strdup(arena, vln_pg_get_text(result, row, column));
 }
 
-static const uint8_t *
-copy_bytes(const PGresult *result, int row, int column, vln_arena_t *arena, size_t *size)
+const uint8_t *
+orchestrator_store_bytes(const PGresult *result, int row, int column, vln_arena_t *arena,
+                         size_t *size)
 {
     *size = 0;
     if (vln_pg_is_null(result, row, column)) {
@@ -281,12 +151,12 @@ copy_bytes(const PGresult *result, int row, int column, vln_arena_t *arena, size
     return vln_arena_memdup(arena, bytes, *size);
 }
 
-static vln_id_t
-read_id(const PGresult *result, int row)
+vln_id_t
+orchestrator_store_id(const PGresult *result, int row, int column)
 {
     vln_id_t id = {{0}};
     size_t size = 0;
-    const uint8_t *bytes = vln_pg_get_bytes(result, row, 0, &size);
+    const uint8_t *bytes = vln_pg_get_bytes(result, row, column, &size);
     vln_assert(size == VLN_ID_BYTES);
     memcpy(id.bytes, bytes, size);
     return id;
@@ -295,11 +165,11 @@ read_id(const PGresult *result, int row)
 static orchestrator_task_t
 read_task(const PGresult *result, int row, vln_arena_t *arena)
 {
-    orchestrator_task_t task = {.id = read_id(result, row),
-                                .kind = copy_text(result, row, 1, arena),
+    orchestrator_task_t task = {.id = orchestrator_store_id(result, row, 0),
+                                .kind = orchestrator_store_text(result, row, 1, arena),
                                 .state = (task_state_t)vln_pg_get_i64(result, row, 2),
                                 .priority = (int)vln_pg_get_i64(result, row, 3),
-                                .submitter = copy_text(result, row, 6, arena),
+                                .submitter = orchestrator_store_text(result, row, 6, arena),
                                 .submitter_roles = (uint32_t)vln_pg_get_i64(result, row, 7),
                                 .submitted_us = vln_pg_get_us(result, row, 8),
                                 .not_before_us = vln_pg_get_us(result, row, 9),
@@ -308,23 +178,33 @@ read_task(const PGresult *result, int row, vln_arena_t *arena)
                                              .max_attempts = (int)vln_pg_get_i64(result, row, 12),
                                              .crashes = (int)vln_pg_get_i64(result, row, 13),
                                              .run_outs = (int)vln_pg_get_i64(result, row, 14),
-                                             .cancel_requested = vln_pg_get_bool(result, row, 15)},
+                                             .cancel_requested = vln_pg_get_bool(result, row, 15),
+                                             .max_failures = (int)vln_pg_get_i64(result, row, 31)},
                                 .token = vln_pg_get_i64(result, row, 16),
                                 .lease_until_us = vln_pg_get_us(result, row, 17),
-                                .worker = copy_text(result, row, 18, arena),
-                                .worker_instance = copy_text(result, row, 19, arena),
+                                .worker = orchestrator_store_text(result, row, 18, arena),
+                                .worker_instance = orchestrator_store_text(result, row, 19, arena),
                                 .started_us = vln_pg_get_us(result, row, 20),
                                 .finished_us = vln_pg_get_us(result, row, 21),
                                 .has_progress = !vln_pg_is_null(result, row, 22),
                                 .progress = vln_pg_get_double(result, row, 22),
-                                .progress_text = copy_text(result, row, 23, arena),
-                                .error = copy_text(result, row, 25, arena),
+                                .progress_text = orchestrator_store_text(result, row, 23, arena),
+                                .error = orchestrator_store_text(result, row, 25, arena),
                                 .now_us = vln_pg_get_us(result, row, 27),
-                                .cancel_reason = copy_text(result, row, 28, arena)};
-    task.spec = copy_bytes(result, row, 4, arena, &task.spec_size);
-    task.labels = copy_bytes(result, row, 5, arena, &task.labels_size);
-    task.result = copy_bytes(result, row, 24, arena, &task.result_size);
-    task.resume = copy_bytes(result, row, 26, arena, &task.resume_size);
+                                .cancel_reason = orchestrator_store_text(result, row, 28, arena),
+                                .in_run = !vln_pg_is_null(result, row, 29),
+                                .step = orchestrator_store_text(result, row, 30, arena),
+                                .retry = {.delay_ms = vln_pg_get_i64(result, row, 32),
+                                          .factor = vln_pg_get_double(result, row, 33),
+                                          .max_ms = vln_pg_get_i64(result, row, 34)},
+                                .non_retryable = orchestrator_store_text(result, row, 35, arena)};
+    if (task.in_run) {
+        task.run_id = orchestrator_store_id(result, row, 29);
+    }
+    task.spec = orchestrator_store_bytes(result, row, 4, arena, &task.spec_size);
+    task.labels = orchestrator_store_bytes(result, row, 5, arena, &task.labels_size);
+    task.result = orchestrator_store_bytes(result, row, 24, arena, &task.result_size);
+    task.resume = orchestrator_store_bytes(result, row, 26, arena, &task.resume_size);
     return task;
 }
 
@@ -348,8 +228,8 @@ run_for_tasks(orchestrator_store_t *self, size_t statement, const vln_pg_args_t 
     return err;
 }
 
-static vln_pg_array_t *
-id_array(vln_arena_t *arena, const vln_id_t *ids, size_t count)
+vln_pg_array_t *
+orchestrator_store_ids(vln_arena_t *arena, const vln_id_t *ids, size_t count)
 {
     vln_pg_array_t *array = vln_pg_array_new(arena, VLN_PG_BYTEA);
     for (size_t i = 0; i < count; i++) {
@@ -363,7 +243,7 @@ orchestrator_store_find(orchestrator_store_t *self, vln_arena_t *arena, const vl
                         size_t count, orchestrator_task_t **out, size_t *found)
 {
     vln_pg_args_t args = {0};
-    vln_pg_array(&args, id_array(arena, ids, count));
+    vln_pg_array(&args, orchestrator_store_ids(arena, ids, count));
     return run_for_tasks(self, FIND_TASKS, &args, arena, out, found);
 }
 
@@ -373,7 +253,7 @@ orchestrator_store_lock(orchestrator_store_t *self, vln_arena_t *arena, const vl
 {
     size_t found = 0;
     vln_pg_args_t args = {0};
-    vln_pg_array(&args, id_array(arena, id, 1));
+    vln_pg_array(&args, orchestrator_store_ids(arena, id, 1));
     vln_err_t err = run_for_tasks(self, LOCK_TASKS, &args, arena, out, &found);
     return err == VLN_OK && found == 0 ? VLN_NOT_FOUND : err;
 }
@@ -427,7 +307,7 @@ static void
 mark_alive(orchestrator_beat_t *beats, size_t count, const PGresult *result)
 {
     for (int row = 0; row < PQntuples(result); row++) {
-        vln_id_t id = read_id(result, row);
+        vln_id_t id = orchestrator_store_id(result, row, 0);
         for (size_t i = 0; i < count; i++) {
             if (memcmp(beats[i].id.bytes, id.bytes, VLN_ID_BYTES) == 0) {
                 beats[i].alive = true;
@@ -471,6 +351,32 @@ orchestrator_store_extend(orchestrator_store_t *self, vln_arena_t *arena, const 
     return err;
 }
 
+static void
+read_recorded(orchestrator_done_t *done, const PGresult *result, int row, vln_arena_t *arena)
+{
+    done->recorded = true;
+    done->kind = orchestrator_store_text(result, row, 1, arena);
+    done->attempts = vln_pg_get_i64(result, row, 2);
+    done->in_run = !vln_pg_is_null(result, row, 3);
+    done->step = orchestrator_store_text(result, row, 4, arena);
+    if (done->in_run) {
+        done->run_id = orchestrator_store_id(result, row, 3);
+    }
+}
+
+static void
+mark_recorded(orchestrator_done_t *done, size_t count, const PGresult *result, vln_arena_t *arena)
+{
+    for (int row = 0; row < PQntuples(result); row++) {
+        vln_id_t id = orchestrator_store_id(result, row, 0);
+        for (size_t i = 0; i < count; i++) {
+            if (memcmp(done[i].id.bytes, id.bytes, VLN_ID_BYTES) == 0) {
+                read_recorded(&done[i], result, row, arena);
+            }
+        }
+    }
+}
+
 vln_err_t
 orchestrator_store_complete(orchestrator_store_t *self, vln_arena_t *arena,
                             orchestrator_done_t *done, size_t count)
@@ -492,15 +398,8 @@ orchestrator_store_complete(orchestrator_store_t *self, vln_arena_t *arena,
     vln_pg_array(&args, workers);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, COMPLETE, &args, &result);
-    for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        vln_id_t id = read_id(result, row);
-        for (size_t i = 0; i < count; i++) {
-            if (memcmp(done[i].id.bytes, id.bytes, VLN_ID_BYTES) == 0) {
-                done[i].recorded = true;
-                done[i].kind = copy_text(result, row, 1, arena);
-                done[i].attempts = vln_pg_get_i64(result, row, 2);
-            }
-        }
+    if (err == VLN_OK) {
+        mark_recorded(done, count, result, arena);
     }
     PQclear(result);
     return err;
@@ -549,7 +448,7 @@ orchestrator_store_set_wait(orchestrator_store_t *self, vln_arena_t *arena,
 {
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, wait->id.bytes, VLN_ID_BYTES);
-    vln_pg_array(&args, id_array(arena, wait->jobs, wait->job_count));
+    vln_pg_array(&args, orchestrator_store_ids(arena, wait->jobs, wait->job_count));
     vln_pg_text(&args, wait->type);
     vln_pg_text(&args, wait->subject);
     vln_pg_i64(&args, wait->timeout_ms);

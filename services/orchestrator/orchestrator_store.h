@@ -58,9 +58,22 @@ typedef struct orchestrator_new_task {
     int max_attempts;
 } orchestrator_new_task_t;
 
+/* What the task of a run's step has beside that. */
+typedef struct orchestrator_step_task {
+    vln_id_t run_id;
+    const char *step;
+    int max_failures; /* attempts that may fail */
+    task_retry_t retry;
+    const char *non_retryable; /* classes of errors, one a line; NULL: none */
+} orchestrator_step_task_t;
+
 VLN_MUST_USE vln_err_t orchestrator_store_insert(orchestrator_store_t *self, vln_arena_t *arena,
                                                  const orchestrator_new_task_t *tasks,
                                                  size_t count);
+
+/* Makes a task that was just inserted a step's. */
+VLN_MUST_USE vln_err_t orchestrator_store_mark_step(orchestrator_store_t *self, const vln_id_t *id,
+                                                    const orchestrator_step_task_t *step);
 
 /* ---- a task as it is; texts and bytes are in the arena, NULL where there is none ---- */
 
@@ -94,7 +107,12 @@ typedef struct orchestrator_task {
     const uint8_t *resume;
     size_t resume_size;
     const char *cancel_reason;
-    int64_t now_us; /* the record's clock when it was read */
+    bool in_run; /* it is a step's: `run_id`, and what follows, is set */
+    vln_id_t run_id;
+    const char *step;
+    task_retry_t retry;
+    const char *non_retryable; /* classes of errors, one a line */
+    int64_t now_us;            /* the record's clock when it was read */
 } orchestrator_task_t;
 
 /* Those of these ids that there are, in any order. */
@@ -162,8 +180,11 @@ typedef struct orchestrator_done {
     const uint8_t *result;
     size_t result_size;
     bool recorded;    /* out */
-    const char *kind; /* out, if recorded */
+    const char *kind; /* out, if recorded, as what follows */
     int64_t attempts;
+    bool in_run;
+    vln_id_t run_id;
+    const char *step;
 } orchestrator_done_t;
 
 /* Records the results of tasks that run under these tokens, in the hands of these principals; each

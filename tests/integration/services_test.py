@@ -13,17 +13,21 @@ import unittest
 import services_case  # first: it reads the options, which say where the contract is
 import services_calls
 import services_datasets
+import services_evidence
 import services_lists
 import services_manager
 import services_orchestrator
+import services_pipelines
 import services_registry
 import services_uploads
+import services_versions
 
 
 def load_tests(loader, _tests, _pattern):
     """The orchestrator last: there a lease has to run out, which it mostly has by then."""
     modules = (services_calls, services_registry, services_uploads, services_datasets,
-               services_manager, services_lists, services_orchestrator)
+               services_manager, services_evidence, services_versions, services_lists,
+               services_pipelines, services_orchestrator)
     return unittest.TestSuite(loader.loadTestsFromModule(module) for module in modules)
 
 

@@ -96,6 +96,19 @@ event_of_crash(task_counters_t *counters)
     return counters->crashes >= TASK_CRASHES_MAX ? TASK_ON_CRASHED_AGAIN : TASK_ON_CRASHED_ONCE;
 }
 
+int
+task_failures(const task_counters_t *counters)
+{
+    return counters->attempts - counters->run_outs - counters->crashes;
+}
+
+static bool
+may_fail_again(const task_counters_t *counters)
+{
+    return counters->attempts < counters->max_attempts &&
+           (counters->max_failures == 0 || task_failures(counters) < counters->max_failures);
+}
+
 /* The event as if nobody had asked to cancel. */
 static task_event_t
 plain_event_of(task_report_t report, task_counters_t *counters)
@@ -104,7 +117,7 @@ plain_event_of(task_report_t report, task_counters_t *counters)
     case TASK_REPORT_DONE:
         return TASK_ON_DONE;
     case TASK_REPORT_FAILED_RETRYABLE:
-        return counters->attempts < counters->max_attempts ? TASK_ON_FAILED_ONCE : TASK_ON_FAILED;
+        return may_fail_again(counters) ? TASK_ON_FAILED_ONCE : TASK_ON_FAILED;
     case TASK_REPORT_CRASHED:
         return event_of_crash(counters);
     case TASK_REPORT_HANDED_BACK:
@@ -131,12 +144,25 @@ task_event_of(task_report_t report, task_counters_t *counters)
     return counters->cancel_requested && !finished ? TASK_ON_STOPPED : event;
 }
 
-int64_t
-task_backoff_ms(const task_counters_t *counters)
+/* delay, delay * factor, delay * factor^2 … */
+static int64_t
+retry_ms(int failures, const task_retry_t *retry)
 {
-    int doublings = counters->run_outs > TASK_FREE_RUN_OUTS
-                        ? counters->run_outs - TASK_FREE_RUN_OUTS
-                        : counters->attempts;
+    double most = (double)retry->delay_ms;
+    for (int i = 1; i < failures && most < (double)retry->max_ms; i++) {
+        most *= retry->factor;
+    }
+    return most < (double)retry->max_ms ? (int64_t)most : retry->max_ms;
+}
+
+int64_t
+task_backoff_ms(const task_counters_t *counters, const task_retry_t *retry)
+{
+    bool ran_out = counters->run_outs > TASK_FREE_RUN_OUTS;
+    if (retry->factor > 0 && !ran_out) {
+        return retry_ms(task_failures(counters), retry);
+    }
+    int doublings = ran_out ? counters->run_outs - TASK_FREE_RUN_OUTS : counters->attempts;
     doublings = doublings < 1 ? 0 : doublings - 1;
     doublings = doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX;
     int64_t most = (int64_t)FIRST_BACKOFF_MS << doublings;

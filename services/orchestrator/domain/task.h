@@ -83,7 +83,15 @@ typedef struct task_counters {
     int crashes;
     int run_outs;
     bool cancel_requested;
+    int max_failures; /* attempts that may end in a reported failure; 0: as max_attempts says */
 } task_counters_t;
+
+/* How long to wait before the next attempt; factor 0: not said. */
+typedef struct task_retry {
+    int64_t delay_ms;
+    double factor;
+    int64_t max_ms;
+} task_retry_t;
 
 /* What a worker reports, or the sweep finds, about a task that runs. */
 typedef enum task_report {
@@ -102,8 +110,13 @@ enum { TASK_CRASHES_MAX = 2, TASK_FREE_RUN_OUTS = 3, TASK_MAX_ATTEMPTS = 10 };
 /* The event that a report is, given the counters, and the counters after it. */
 task_event_t task_event_of(task_report_t report, task_counters_t *counters);
 
-/* Upper end of the wait before the next attempt: 1 s, doubled each time, at most 60 s. The shell
- * waits a random time within (half of it, all of it). */
-int64_t task_backoff_ms(const task_counters_t *counters);
+/* Attempts that ended in a reported failure, so far: neither lost leases nor crashes are the work's
+ * own fault, and a step's retries are not spent on them. */
+int task_failures(const task_counters_t *counters);
+
+/* Upper end of the wait before the next attempt: as `retry` says, else 1 s, doubled each time, at
+ * most 60 s; the latter also for leases that ran out. The shell waits a random time within (half of
+ * it, all of it). */
+int64_t task_backoff_ms(const task_counters_t *counters, const task_retry_t *retry);
 
 #endif

@@ -115,11 +115,31 @@ Test(task, backoff_doubles_up_to_a_minute)
     int64_t last = 0;
     for (int run_outs = TASK_FREE_RUN_OUTS + 1; run_outs < 20; run_outs++) {
         task_counters_t counters = {.run_outs = run_outs};
-        int64_t backoff = task_backoff_ms(&counters);
+        int64_t backoff = task_backoff_ms(&counters, &(task_retry_t){0});
         cr_expect(backoff >= last && backoff <= 60000);
         last = backoff;
     }
     cr_expect(last == 60000);
+}
+
+Test(task, a_steps_backoff_grows_by_its_factor_up_to_its_bound)
+{
+    const task_retry_t retry = {.delay_ms = 100, .factor = 3, .max_ms = 1000};
+    const int64_t expected[] = {100, 300, 900, 1000, 1000};
+    for (int failure = 1; failure <= 5; failure++) {
+        task_counters_t counters = {.attempts = failure, .max_attempts = 10, .max_failures = 10};
+        cr_expect(task_backoff_ms(&counters, &retry) == expected[failure - 1], "%d", failure);
+    }
+}
+
+Test(task, lost_leases_and_crashes_do_not_spend_a_steps_retries)
+{
+    task_counters_t counters = {
+        .attempts = 4, .max_attempts = 11, .crashes = 1, .run_outs = 2, .max_failures = 2};
+    cr_expect(task_failures(&counters) == 1);
+    cr_expect(task_event_of(TASK_REPORT_FAILED_RETRYABLE, &counters) == TASK_ON_FAILED_ONCE);
+    counters.attempts++;
+    cr_expect(task_event_of(TASK_REPORT_FAILED_RETRYABLE, &counters) == TASK_ON_FAILED);
 }
 
 /* Random reports and requests: whatever comes, a task ends, and once it has ended it stays so. */
