@@ -1,180 +1,22 @@
 /* job: single tasks, submitted and followed. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <valion/v1/orchestrator.pb-c.h>
 
 #include "vln_json_form.h"
-#include "vln_pb.h"
-#include "vln_text.h"
 
 #include "cli.h"
-#include "cli_format.h"
+#include "cli_job.h"
 #include "cli_kinds.h"
 
 enum {
     SPEC_MAX = 256 * 1024, /* of text; packed it is far less, and the service says what it takes */
     LABELS_MAX = 16,
     LABEL_KEY_MAX = 251,
-    ATTEMPT_MS = 10000, /* of a parked GetJob: progress is shown as often */
-    FIRST_PAUSE_MS = 250,
-    MAX_PAUSE_MS = 5000,
     RESULT_BUDGET = 1024 * 1024,
 };
 
 static const char hint[] = "valion job list";
-
-static bool
-is_end(Valion__V1__TaskState state)
-{
-    return state == VALION__V1__TASK_STATE__TASK_STATE_DONE ||
-           state == VALION__V1__TASK_STATE__TASK_STATE_FAILED ||
-           state == VALION__V1__TASK_STATE__TASK_STATE_CANCELLED ||
-           state == VALION__V1__TASK_STATE__TASK_STATE_POISONED;
-}
-
-/* ---- showing ---- */
-
-/* Bytes of a kind's message as that message, indented below their name. */
-static void
-show_typed(const char *name, const ProtobufCMessageDescriptor *type,
-           const ProtobufCBinaryData *bytes)
-{
-    if (!type || bytes->len == 0) {
-        return;
-    }
-    vln_arena_t *arena = vln_arena_new(RESULT_BUDGET);
-    vln_pb_scan_t scan;
-    ProtobufCMessage *message = NULL;
-    if (vln_pb_unpack(type, bytes->data, bytes->len, arena, &message, &scan) == VLN_OK) {
-        cli_show_below(name, message, stdout);
-    } else {
-        printf("%-22s  %zu bytes that are no %s\n", name, bytes->len, type->short_name);
-    }
-    vln_arena_destroy(&arena);
-}
-
-static void
-show_job(const cli_t *cli, Valion__V1__Job *job)
-{
-    if (cli->form == CLI_FORM_JSON) {
-        cli_show(CLI_FORM_JSON, &job->base, stdout);
-        return;
-    }
-    const ProtobufCBinaryData spec = job->spec;
-    const ProtobufCBinaryData result = job->result;
-    const protobuf_c_boolean has_spec = job->has_spec;
-    const protobuf_c_boolean has_result = job->has_result;
-    job->has_spec = job->has_spec && !cli_kind_spec(job->kind);
-    job->has_result = job->has_result && !cli_kind_result(job->kind);
-    cli_show(cli->form, &job->base, stdout);
-    job->has_spec = has_spec;
-    job->has_result = has_result;
-    show_typed("spec", cli_kind_spec(job->kind), &spec);
-    show_typed("result", cli_kind_result(job->kind), &result);
-}
-
-static cli_exit_t
-exit_of_job(const Valion__V1__Job *job)
-{
-    return job->state == VALION__V1__TASK_STATE__TASK_STATE_DONE ? CLI_OK : CLI_FAILED;
-}
-
-/* ---- following ---- */
-
-/* One line when something changed, on stderr: standard output is for the result. */
-static void
-say_progress(const Valion__V1__Job *job, char last[CLI_VALUE_MAX])
-{
-    char state[CLI_VALUE_MAX];
-    char line[CLI_VALUE_MAX];
-    char text[CLI_VALUE_MAX];
-    cli_format_field(&job->base, "state", state, sizeof state);
-    cli_format_field(&job->base, "progress_text", text, sizeof text);
-    int len = snprintf(line, sizeof line, "%s", state);
-    if (job->has_progress && job->state == VALION__V1__TASK_STATE__TASK_STATE_RUNNING) {
-        len += snprintf(line + len, sizeof line - (size_t)len, " %.0f %%", job->progress * 100);
-    }
-    if (*text) {
-        snprintf(line + len, sizeof line - (size_t)len, " %.*s", 200, text);
-    }
-    if (strcmp(line, last) != 0) {
-        fprintf(stderr, "%s\n", line);
-        vln_text_copy(last, CLI_VALUE_MAX, line);
-    }
-}
-
-/* One look at the job, parked while its state stays. */
-static vln_err_t
-look(cli_t *cli, const uint8_t *id, Valion__V1__TaskState seen, vln_reply_t *reply)
-{
-    Valion__V1__GetJobRequest message = VALION__V1__GET_JOB_REQUEST__INIT;
-    message.has_job_id = 1;
-    message.job_id = (ProtobufCBinaryData){.len = VLN_ID_BYTES, .data = (uint8_t *)(uintptr_t)id};
-    message.has_wait_while = seen != 0;
-    message.wait_while = seen;
-    const cli_request_t request = {.service = "orchestrator",
-                                   .method = "GetJob",
-                                   .message = &message.base,
-                                   .timeout_ms = ATTEMPT_MS,
-                                   .attempt_ms = ATTEMPT_MS};
-    return cli_try(cli, &request, reply);
-}
-
-/* True if the job is at its end, with `*code` then; it is shown either way. */
-static bool
-take_state(cli_t *cli, Valion__V1__Job *job, char last[CLI_VALUE_MAX], cli_exit_t *code)
-{
-    if (!job) {
-        return true;
-    }
-    say_progress(job, last);
-    if (!is_end(job->state)) {
-        return false;
-    }
-    show_job(cli, job);
-    *code = exit_of_job(job);
-    return true;
-}
-
-static void
-pause_longer(const cli_t *cli, int64_t *pause_ms)
-{
-    *pause_ms = *pause_ms ? 2 * *pause_ms : FIRST_PAUSE_MS;
-    *pause_ms = *pause_ms < MAX_PAUSE_MS ? *pause_ms : MAX_PAUSE_MS;
-    cli_pause(cli, *pause_ms);
-}
-
-/* After a job is accepted nothing but its end, or Ctrl-C, ends the wait. */
-static cli_exit_t
-watch(cli_t *cli, const uint8_t *id)
-{
-    char last[CLI_VALUE_MAX] = "";
-    Valion__V1__TaskState seen = VALION__V1__TASK_STATE__TASK_STATE_UNSPECIFIED;
-    int64_t pause_ms = 0;
-    while (!*cli->stop) {
-        vln_reply_t reply;
-        vln_err_t err = look(cli, id, seen, &reply);
-        cli_exit_t code = CLI_OK;
-        bool end = false;
-        if (err == VLN_OK) {
-            Valion__V1__Job *job = ((Valion__V1__GetJobReply *)(void *)reply.message)->job;
-            pause_ms = 0;
-            seen = job ? job->state : VALION__V1__TASK_STATE__TASK_STATE_UNSPECIFIED;
-            end = take_state(cli, job, last, &code);
-        } else if (!vln_err_is_transient(err)) {
-            code = cli_fail_with(cli, err, reply.why, hint);
-            end = true;
-        } else if (err != VLN_DEADLINE_EXCEEDED) {
-            pause_longer(cli, &pause_ms);
-        }
-        vln_reply_wipe(&reply);
-        if (end) {
-            return code;
-        }
-    }
-    return CLI_INTERRUPTED;
-}
 
 /* ---- submit ---- */
 
@@ -256,7 +98,7 @@ take_accepted(cli_t *cli, const Valion__V1__SubmitJobReply *accepted)
     vln_id_format(accepted->job_id.data, id);
     if (cli_args_has(&cli->args, "wait")) {
         fprintf(stderr, "job %s\n", id);
-        return watch(cli, accepted->job_id.data);
+        return cli_job_watch(cli, accepted->job_id.data, NULL);
     }
     if (cli->form == CLI_FORM_JSON) {
         cli_show(CLI_FORM_JSON, &accepted->base, stdout);
@@ -313,7 +155,7 @@ cmd_job_watch(cli_t *cli)
         return CLI_USAGE;
     }
     cli_exit_t code = cli_open(cli);
-    return code == CLI_OK ? watch(cli, id) : code;
+    return code == CLI_OK ? cli_job_watch(cli, id, NULL) : code;
 }
 
 static const cli_column_t job_columns[] = {
@@ -357,7 +199,7 @@ cmd_job_show(cli_t *cli)
     cli_exit_t code = cli_call(cli, &request, &reply);
     Valion__V1__GetJobReply *found = (void *)reply.message;
     if (code == CLI_OK && found->job) {
-        show_job(cli, found->job);
+        cli_job_show(cli, found->job);
     }
     vln_reply_wipe(&reply);
     return code;

@@ -2,12 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <valion/v1/registry.pb-c.h>
+#include <valion/v1/validator.pb-c.h>
 
 #include "vln_text.h"
 
 #include "cli.h"
 #include "cli_file.h"
 #include "cli_format.h"
+#include "cli_job.h"
+#include "cli_reference.h"
 
 enum {
     ARTIFACTS_MAX = 32,
@@ -174,6 +177,39 @@ open_uploads(cli_t *cli, creation_t *self)
     return true;
 }
 
+/* Until somebody has opened its files, an imported version can be neither promoted nor deployed. */
+static cli_exit_t
+inspect(cli_t *cli, const Valion__V1__Version *version)
+{
+    Valion__V1__InspectSpec spec = VALION__V1__INSPECT_SPEC__INIT;
+    Valion__V1__DataRef data = VALION__V1__DATA_REF__INIT;
+    spec.model = version->model;
+    spec.version = version->version;
+    spec.target = version->target;
+    data.name = cli_text_option(cli, "data");
+    spec.data = data.name ? &data : NULL;
+    fprintf(stderr, "%s@%s is registered; its files are looked at\n", version->model,
+            version->version);
+    return cli_job_run(cli, "inspect", &spec.base);
+}
+
+static cli_exit_t
+create_and_inspect(cli_t *cli, const cli_request_t *request)
+{
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, request, &reply);
+    const Valion__V1__Version *version =
+        code == CLI_OK ? ((Valion__V1__CreateVersionReply *)(void *)reply.message)->version : NULL;
+    if (version && version->status == VALION__V1__VERSION_STATUS__VERSION_STATUS_TRAINING &&
+        !cli_args_has(&cli->args, "no-inspect")) {
+        code = inspect(cli, version);
+    } else if (version) {
+        cli_show(cli->form, &version->base, stdout);
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
 static cli_exit_t
 create(cli_t *cli, creation_t *self)
 {
@@ -187,7 +223,7 @@ create(cli_t *cli, creation_t *self)
                                    .method = "CreateVersion",
                                    .message = &self->request.base,
                                    .hint = "valion model list"};
-    return code == CLI_OK ? cli_call_and_show(cli, &request, "version") : code;
+    return code == CLI_OK ? create_and_inspect(cli, &request) : code;
 }
 
 cli_exit_t
@@ -252,21 +288,15 @@ cmd_version_list(cli_t *cli)
     return cli_call_pages(cli, &pages);
 }
 
-/* MODEL, MODEL@1.2.3 or MODEL@alias; a version starts with a digit, an alias never does. */
 cli_exit_t
 cmd_version_show(cli_t *cli)
 {
-    char model[KEY_MAX];
     Valion__V1__GetVersionRequest message = VALION__V1__GET_VERSION_REQUEST__INIT;
-    const char *word = cli_args_word(&cli->args, 0);
-    const char *at = strchr(word, '@');
-    size_t len = at ? (size_t)(at - word) : strlen(word);
-    vln_text_copy(model, len + 1 < sizeof model ? len + 1 : sizeof model, word);
-    message.model = model;
-    if (at) {
-        bool is_version = at[1] >= '0' && at[1] <= '9';
-        *(is_version ? &message.version : &message.alias) = cli_text_word(cli, 0) + len + 1;
-    }
+    cli_reference_t version;
+    cli_reference_parse(cli_args_word(&cli->args, 0), &version);
+    message.model = version.model;
+    message.version = version.version;
+    message.alias = version.alias;
     const cli_request_t request = {
         .service = "registry", .method = "GetVersion", .message = &message.base, .hint = hint};
     return cli_call_and_show(cli, &request, "version");

@@ -11,204 +11,11 @@
 #include "vln_socket.h"
 
 #include "cli.h"
+#include "cli_commands.h"
 
 enum { LEFT_COLUMN = 34, PATH_MAX_BYTES = 64 };
 
 static volatile int stop;
-
-/* clang-format off */
-static const cli_option_t globals[] = {
-    /* name     letter  value             many   help */
-    {"bus",       0,   "HOST:PORT[,…]",   false, "brokers; VALION_BUS [127.0.0.1:7001]"},
-    {"keys",      0,   "FOLDER",          false, "folder of keys; VALION_KEYS [./var/keys]"},
-    {"as",        0,   "PRINCIPAL",       false, "who calls; VALION_PRINCIPAL [admin]"},
-    {"output",    'o', "FORM",            false, "json, table or text; VALION_OUTPUT [table on a terminal, else text]"},
-    {"timeout",   0,   "DURATION",        false, "of a call, as 500ms, 10s, 2m; VALION_TIMEOUT [10s]"},
-    {"help",      'h', NULL,              false, "this text"},
-    {"version",   0,   NULL,              false, "the program's version"},
-    {0},
-};
-
-static const cli_option_t call_options[] = {
-    {"raw",     0, "FILE", false, "sent as the frame of raw bytes, at most 256 KiB"},
-    {"raw-out", 0, "FILE", false, "where the reply's raw bytes go"},
-    {0},
-};
-static const cli_option_t ping_options[] = {
-    {"count", 'n', "N", false, "how often [1]"},
-    {0},
-};
-static const cli_option_t keys_new_options[] = {
-    {"roles", 0, "A,B", false, "viewer, publisher, deployer, operator, approver, admin, worker"},
-    {"kinds", 0, "A,B", false, "task kinds that a worker may lease; x:* is all that start so"},
-    {0},
-};
-static const cli_option_t event_watch_options[] = {
-    {"after",   0,   "N",    false, "position to go on after [0: from the start]"},
-    {"types",   0,   "A,B",  false, "version.created, job.* …; at most 16 [all]"},
-    {"subject", 0,   "TEXT", false, "only about this"},
-    {"follow",  'f', NULL,   false, "wait for more, through errors, until Ctrl-C"},
-    {0},
-};
-static const cli_option_t event_list_options[] = {
-    {"last",    'n', "N",    false, "look at the last N positions [20]"},
-    {"types",   0,   "A,B",  false, "of these types only"},
-    {"subject", 0,   "TEXT", false, "only about this"},
-    {0},
-};
-static const cli_option_t event_export_options[] = {
-    {"file", 0, "FILE", false, "where to; - is standard output"},
-    {0},
-};
-static const cli_option_t audit_options[] = {
-    {"export", 0, "FILE", false, "what 'valion event export' wrote"},
-    {"head",   0, "FILE", false, "signed heads that were kept elsewhere: the export must contain them"},
-    {"key",    0, "FILE", false, "audit.pub of the installation [audit.pub of --keys]"},
-    {0},
-};
-static const cli_option_t job_submit_options[] = {
-    {"kind",         0, "KIND",            false, "validate, train … or a worker's own"},
-    {"spec",         0, "TEXT|@FILE|-",    false, "JSON of the kind's spec; bytes as they are for a worker's own kind"},
-    {"priority",     0, "1..5",            false, "1 is first [3]"},
-    {"deadline",     0, "DURATION",        false, "from now, at most 24h [1h]"},
-    {"delay",        0, "DURATION",        false, "not before [0]"},
-    {"max-attempts", 0, "N",               false, "leases at most [10]"},
-    {"label",        0, "KEY=VALUE",       true,  "for finding it"},
-    {"wait",         0, NULL,              false, "until it ended; exit 0 only if it is done"},
-    {0},
-};
-static const cli_option_t job_list_options[] = {
-    {"kind",      0, "KIND",      false, "of this kind"},
-    {"state",     0, "STATE",     false, "ready, running, waiting, done, failed, cancelled, poisoned"},
-    {"submitter", 0, "PRINCIPAL", false, "of this principal"},
-    {"limit",     0, "N",         false, "at most so many [100]"},
-    {0},
-};
-static const cli_option_t job_cancel_options[] = {
-    {"reason", 0, "TEXT", false, "kept with the job"},
-    {0},
-};
-static const cli_option_t model_create_options[] = {
-    {"description", 0, "TEXT", false, "for people"},
-    {"tag",         0, "TAG",  true,  "for finding it"},
-    {"algorithm",   0, "TEXT", false, "default of its versions"},
-    {"framework",   0, "TEXT", false, "likewise"},
-    {0},
-};
-static const cli_option_t model_list_options[] = {
-    {"text",  0, "WORDS", false, "in name, description, tags"},
-    {"tag",   0, "TAG",   false, "with this tag"},
-    {"stage", 0, "STAGE", false, "with a version in development, staging, production, archived"},
-    {"limit", 0, "N",     false, "at most so many [100]"},
-    {0},
-};
-static const cli_option_t version_create_options[] = {
-    {"model",        0, "MODEL",      false, "its name"},
-    {"version",      0, "X.Y.Z",      false, "semantic version [by --bump from the latest]"},
-    {"bump",         0, "PART",       false, "major, minor, patch, prerelease [patch]"},
-    {"backport",     0, NULL,         false, "may be below the latest of its line"},
-    {"artifact",     0, "ROLE=FILE",  true,  "model=model.json, preprocessor=…, reference=…"},
-    {"description",  0, "TEXT",       false, "for people"},
-    {"tag",          0, "TAG",        true,  "for finding it"},
-    {"metric",       0, "NAME=VALUE", true,  "r2=0.93"},
-    {"param",        0, "NAME=VALUE", true,  "a hyperparameter"},
-    {"dataset-info", 0, "NAME=VALUE", true,  "about the data it was trained on"},
-    {"target",       0, "COLUMN",     false, "that it predicts"},
-    {"algorithm",    0, "TEXT",       false, "such as RandomForestRegressor"},
-    {"framework",    0, "TEXT",       false, "such as xgboost"},
-    {0},
-};
-static const cli_option_t data_add_options[] = {
-    {"description", 0, "TEXT", false, "for people"},
-    {"tag",         0, "TAG",  true,  "for finding it"},
-    {"delimiter",   0, "CHAR", false, "between fields [,]"},
-    {0},
-};
-static const cli_option_t data_list_options[] = {
-    {"text",  0, "TEXT", false, "in the name"},
-    {"limit", 0, "N",    false, "at most so many [100]"},
-    {0},
-};
-static const cli_option_t suggest_options[] = {
-    {"breaking",     0, NULL,     false, "callers have to change"},
-    {"architecture", 0, NULL,     false, "another kind of model"},
-    {"feature",      0, NULL,     false, "it can do more"},
-    {"improvement",  0, "SHARE",  false, "better by this; above 0.1 counts as a feature"},
-    {"fix",          0, NULL,     false, "the same, put right"},
-    {"drift",        0, NULL,     false, "fitted anew to data that moved"},
-    {"experimental", 0, NULL,     false, "not for use yet"},
-    {"scheme",       0, "SCHEME", false, "semantic, timestamp, sequential, hybrid [semantic]"},
-    {0},
-};
-static const cli_option_t compare_options[] = {
-    {"model", 0, "MODEL", false, "both are its versions: compare their records too"},
-    {"level", 0, "LEVEL", false, "compatible down to major, minor or patch [minor]"},
-    {0},
-};
-static const cli_option_t version_list_options[] = {
-    {"model",         0, "MODEL",  false, "its name"},
-    {"stage",         0, "STAGE",  false, "development, staging, production, archived"},
-    {"status",        0, "STATUS", false, "training, ready, deployed, failed, deprecated"},
-    {"no-prerelease", 0, NULL,     false, "leave 1.0.0-rc.1 and its like out"},
-    {"limit",         0, "N",      false, "at most so many [100]"},
-    {0},
-};
-
-static const char call_more[] =
-    "REQUEST is JSON, @FILE, or - for standard input; without it the request is empty.\n"
-    "The reply is JSON unless -o says otherwise. 'valion methods SERVICE.METHOD' shows what a\n"
-    "request may hold.\n\n"
-    "  valion call registry.GetModel '{\"name\": \"houses\"}'\n"
-    "  valion call registry.GetChunk '{\"digest\": \"…\", \"size_bytes\": 262144}' --raw-out part\n";
-static const char watch_more[] =
-    "Without --follow it ends where the log ends. Each position is printed once and in order,\n"
-    "whatever happens to brokers and services meanwhile; go on later with --after N.\n";
-static const char verify_more[] =
-    "Needs no bus and no database. Recomputes the chain from the first entry, checks that no\n"
-    "position is missing and that signed heads are of this chain and by this key. With --head, a\n"
-    "file of heads kept outside the installation, a deleted tail or a chain that was made anew\n"
-    "shows too. Exit 1, and the first thing that is wrong, if not all is right.\n";
-static const char submit_more[] =
-    "After the job's id is printed it is stored and ends in exactly one recorded result.\n\n"
-    "  valion job submit --kind validate --spec '{\"model\": \"houses\"}' --wait\n"
-    "  valion job submit --kind user.report --spec @report.txt\n";
-
-static const cli_command_t commands[] = {
-    /* path            words                  what it does                                        more         options                 words  function */
-    {"call",           "SERVICE.METHOD [REQUEST]", "call any method of the contract",              call_more,   call_options,           1, 2, cmd_call},
-    {"methods",        "[SERVICE[.METHOD]]",  "what can be called, and with what",                 NULL,        NULL,                   0, 1, cmd_methods},
-    {"status",         "",                    "brokers and the instances behind them",             NULL,        NULL,                   0, 0, cmd_status},
-    {"ping",           "",                    "ask a broker for an answer",                        NULL,        ping_options,           0, 0, cmd_ping},
-    {"keys init",      "",                    "make what is missing of an installation's keys",    NULL,        NULL,                   0, 0, cmd_keys_init},
-    {"keys new",       "NAME",                "a key for somebody who calls",                      NULL,        keys_new_options,       1, 1, cmd_keys_new},
-    {"keys list",      "",                    "who may call, and as what",                         NULL,        NULL,                   0, 0, cmd_keys_list},
-    {"keys show",      "NAME",                "one of them",                                       NULL,        NULL,                   1, 1, cmd_keys_show},
-    {"keys revoke",    "NAME",                "take a key away",                                   NULL,        NULL,                   1, 1, cmd_keys_revoke},
-    {"model create",   "NAME",                "a name for versions; one that exists stays",        NULL,        model_create_options,   1, 1, cmd_model_create},
-    {"model list",     "",                    "all models",                                        NULL,        model_list_options,     0, 0, cmd_model_list},
-    {"model show",     "NAME",                "one model",                                         NULL,        NULL,                   1, 1, cmd_model_show},
-    {"version create", "",                    "a version with its files",                          NULL,        version_create_options, 0, 0, cmd_version_create},
-    {"version list",   "",                    "a model's versions, highest first",                 NULL,        version_list_options,   0, 0, cmd_version_list},
-    {"version show",   "MODEL[@VERSION|@ALIAS]", "one version; the latest if none is said",        NULL,        NULL,                   1, 1, cmd_version_show},
-    {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          NULL,        suggest_options,        1, 1, cmd_version_suggest},
-    {"version compare", "LEFT RIGHT",         "which is higher, and what differs",                 NULL,        compare_options,        2, 2, cmd_version_compare},
-    {"version changelog", "MODEL",            "what changed from version to version, as Markdown", NULL,        NULL,                   1, 1, cmd_version_changelog},
-    {"data add",       "NAME FILE",           "a CSV file as the newest content of a data set",    NULL,        data_add_options,       2, 2, cmd_data_add},
-    {"data list",      "",                    "all data sets",                                     NULL,        data_list_options,      0, 0, cmd_data_list},
-    {"data show",      "NAME",                "the newest content of one",                         NULL,        NULL,                   1, 1, cmd_data_show},
-    {"artifact get",   "DIGEST FILE",         "the bytes of that digest, checked",                 NULL,        NULL,                   2, 2, cmd_artifact_get},
-    {"job submit",     "",                    "store a piece of work; prints its id",              submit_more, job_submit_options,     0, 0, cmd_job_submit},
-    {"job watch",      "ID",                  "follow a job to its end; exit 0 only if it is done", NULL,       NULL,                   1, 1, cmd_job_watch},
-    {"job list",       "",                    "jobs, newest first",                                NULL,        job_list_options,       0, 0, cmd_job_list},
-    {"job show",       "ID",                  "one job",                                           NULL,        NULL,                   1, 1, cmd_job_show},
-    {"job cancel",     "ID",                  "ask a job to end",                                  NULL,        job_cancel_options,     1, 1, cmd_job_cancel},
-    {"job requeue",    "ID",                  "a failed or poisoned job, once more",               NULL,        NULL,                   1, 1, cmd_job_requeue},
-    {"event watch",    "",                    "everything that happened, in order",                watch_more,  event_watch_options,    0, 0, cmd_event_watch},
-    {"event list",     "",                    "the last events",                                   NULL,        event_list_options,     0, 0, cmd_event_list},
-    {"event export",   "",                    "the whole log with its signatures, as a file",      NULL,        event_export_options,   0, 0, cmd_event_export},
-    {"audit verify",   "",                    "check an export: nothing changed, nothing missing", verify_more, audit_options,          0, 0, cmd_audit_verify},
-};
-/* clang-format on */
 
 static const char exit_codes[] =
     "exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 nobody answers or not in\n"
@@ -251,13 +58,13 @@ static void
 print_overview(const char *family)
 {
     printf("usage: valion %s%sCOMMAND …\n\n", family ? family : "", family ? " " : "");
-    for (size_t i = 0; i < VLN_COUNT(commands); i++) {
-        if (!family || is_in_family(&commands[i], family)) {
-            print_command_line(&commands[i]);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if (!family || is_in_family(&cli_commands[i], family)) {
+            print_command_line(&cli_commands[i]);
         }
     }
     printf("\nOptions of every command; a variable is taken where the option is not given:\n");
-    print_options(globals);
+    print_options(cli_globals);
     printf("\n'valion COMMAND --help' tells the options of one command.\n%s", exit_codes);
 }
 
@@ -274,7 +81,7 @@ print_command(const cli_command_t *command)
         print_options(command->options);
     }
     printf("\nof every command\n");
-    print_options(globals);
+    print_options(cli_globals);
     printf("\n%s", exit_codes);
 }
 
@@ -286,11 +93,11 @@ find_command(const char *first, const char *second, size_t *words)
 {
     char path[PATH_MAX_BYTES];
     snprintf(path, sizeof path, "%.30s %.30s", first, second ? second : "");
-    for (size_t i = 0; i < VLN_COUNT(commands); i++) {
-        bool is_two = strcmp(commands[i].path, path) == 0;
-        if (is_two || strcmp(commands[i].path, first) == 0) {
+    for (size_t i = 0; i < cli_command_count; i++) {
+        bool is_two = strcmp(cli_commands[i].path, path) == 0;
+        if (is_two || strcmp(cli_commands[i].path, first) == 0) {
             *words = is_two ? 2 : 1;
-            return &commands[i];
+            return &cli_commands[i];
         }
     }
     return NULL;
@@ -299,8 +106,8 @@ find_command(const char *first, const char *second, size_t *words)
 static bool
 is_family(const char *word)
 {
-    for (size_t i = 0; i < VLN_COUNT(commands); i++) {
-        if (is_in_family(&commands[i], word)) {
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if (is_in_family(&cli_commands[i], word)) {
             return true;
         }
     }
@@ -313,8 +120,8 @@ fail_command(const char *first, const char *second)
     char path[PATH_MAX_BYTES];
     snprintf(path, sizeof path, "%.30s%s%.30s", first, second ? " " : "", second ? second : "");
     vln_guess_t guess = {.typed = path};
-    for (size_t i = 0; i < VLN_COUNT(commands); i++) {
-        vln_guess_offer(&guess, commands[i].path);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        vln_guess_offer(&guess, cli_commands[i].path);
     }
     if (guess.best) {
         return cli_fail(CLI_USAGE, "no command \"%s\"; did you mean '%s'?", path, guess.best);
@@ -411,7 +218,7 @@ find_words(int argc, char **argv, const char *words[2], int at[2])
             words[count++] = argv[i];
             continue;
         }
-        for (const cli_option_t *option = globals; option->name; option++) {
+        for (const cli_option_t *option = cli_globals; option->name; option++) {
             bool is_long = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, option->name) == 0;
             bool is_short = option->letter && argv[i][1] == option->letter && !argv[i][2];
             i += option->value && (is_long || is_short) ? 1 : 0;
@@ -448,7 +255,7 @@ start(cli_t *cli, int argc, char **argv)
     bool has_words = find_words(argc, argv, words, at);
     cli->command = has_words ? find_command(words[0], words[1], &taken) : NULL;
     const cli_option_t *own = cli->command ? cli->command->options : NULL;
-    if (!cli_args_parse(&cli->args, own, globals, argc, argv, 1)) {
+    if (!cli_args_parse(&cli->args, own, cli_globals, argc, argv, 1)) {
         return cli->command || !has_words || is_family(words[0])
                    ? cli_fail(CLI_USAGE, "%s", cli->args.why)
                    : fail_command(words[0], words[1]);

@@ -1,0 +1,17 @@
+/*
+ * cli_reference - a version as people name it: MODEL, MODEL@1.2.3 or MODEL@alias.
+ */
+#ifndef CLI_REFERENCE_H
+#define CLI_REFERENCE_H
+
+typedef struct cli_reference {
+    char model[251];
+    char *version; /* NULL unless one was named; both are parts of `text` */
+    char *alias;
+    char text[600];
+} cli_reference_t;
+
+/* A version starts with a digit, an alias never does. */
+void cli_reference_parse(const char *text, cli_reference_t *out);
+
+#endif
