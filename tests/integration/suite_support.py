@@ -48,10 +48,17 @@ class Suite:
         self.down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def find_pid(self, name):
+        """Of the process that the supervisor runs under this name; 0 if it runs none."""
+        said = run_to_end(["s6-svstat", "-o", "pid", os.path.join(self.folder, "s6", name)]).stdout
+        return max(int(said or 0), 0)
+
     def pid(self, name):
-        """Of the process that the supervisor runs under this name."""
-        return int(run_to_end(["s6-svstat", "-o", "pid",
-                               os.path.join(self.folder, "s6", name)]).stdout)
+        """The same, and it has to run: what stands for none would be everybody to a kill."""
+        pid = self.find_pid(name)
+        if pid <= 1:
+            raise AssertionError(f"{name} does not run")
+        return pid
 
     def cli(self, *words):
         """The command line, as a finished process."""

@@ -66,7 +66,7 @@ static const struct {
     [S(BAKING)]      = {"baking",      false, true,  VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_DEPLOYING},
     [S(HOLDING)]     = {"holding",     false, true,  VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_DEPLOYING},
     [S(PROMOTING)]   = {"promoting",   false, true,  VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_DEPLOYING},
-    [S(LIVE)]        = {"live",        false, true,  VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_RUNNING},
+    [S(LIVE)]        = {"live",        false, false, VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_RUNNING},
     [S(WATCHING)]    = {"watching",    false, false, VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_RUNNING},
     [S(DONE)]        = {"done",        true,  false, VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_RUNNING},
     [S(ABORTING)]    = {"aborting",    false, true,  VALION__V1__DEPLOYMENT_STATUS__DEPLOYMENT_STATUS_ROLLING_BACK},
