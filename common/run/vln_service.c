@@ -226,10 +226,26 @@ send_leftovers(vln_service_t *self)
     }
 }
 
+/* Counters are made until now; from here on they are only added to. */
+static vln_err_t
+start_metrics(vln_service_t *self)
+{
+    const char *address = self->config.options->metrics;
+    return address && address[0]
+               ? vln_metrics_http_start(&self->metrics_http, address, self->config.name,
+                                        self->instance, self->metrics)
+               : VLN_OK;
+}
+
 vln_err_t
 vln_service_run(vln_service_t *self)
 {
     start_dispatch(self);
+    vln_err_t err = start_metrics(self);
+    if (err != VLN_OK) {
+        stop_threads(self);
+        return err;
+    }
     vln_service_resolve(self);
     start_background(self);
     vln_info("service.ready", kv_str("bus", self->config.options->bus),
@@ -237,6 +253,7 @@ vln_service_run(vln_service_t *self)
     vln_service_notify_ready();
     zloop_start(self->loop);
     stop_threads(self);
+    vln_metrics_http_stop(&self->metrics_http);
     send_leftovers(self);
     tell_brokers(self, VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_BYE);
     for (size_t i = 0; i < self->addresses.count; i++) {

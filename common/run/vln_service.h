@@ -30,6 +30,7 @@ typedef struct vln_service_options {
     int64_t threads;
     int64_t credit;
     int64_t grace_ms;
+    const char *metrics;
 } vln_service_options_t;
 
 /* clang-format off */
@@ -45,7 +46,9 @@ typedef struct vln_service_options {
     VLN_OPT_ROW_INT(type, field.credit, "credit", "256", 1, 4096,                                  \
         "calls accepted at once from each broker"),                                                \
     VLN_OPT_ROW_INT(type, field.grace_ms, "grace-ms", "10000", 0, 600000,                          \
-        "how long SIGTERM waits for what is begun")
+        "how long SIGTERM waits for what is begun"),                                               \
+    VLN_OPT_ROW_TEXT(type, field.metrics, "metrics-listen", NULL,                                  \
+        "address and port for Prometheus, such as 127.0.0.1:9464; default: none")
 /* clang-format on */
 
 /* A thread of the service's own, such as the relay. */

@@ -18,6 +18,7 @@
 #include "vln_id.h"
 #include "vln_keys.h"
 #include "vln_link.h"
+#include "vln_metrics_http.h"
 #include "vln_park.h"
 #include "vln_pb.h"
 #include "vln_publisher.h"
@@ -66,6 +67,7 @@ struct vln_service {
     vln_park_t *park;
     vln_dispatch_t *dispatch;
     vln_metrics_t *metrics;
+    vln_metrics_http_t *metrics_http; /* NULL unless asked for */
     size_t dropped_counter;
     size_t outstanding; /* calls that are not answered */
     vln_call_t *pool;

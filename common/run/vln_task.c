@@ -2,6 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "vln_text.h"
 
 enum { ERROR_MAX = 2000 };
 
@@ -12,11 +15,36 @@ end_as(vln_task_t *self, Valion__V1__Outcome outcome)
     self->end.outcome = outcome;
 }
 
+/* Bytes of the character at `text`, or 0 if none begins there. */
+static size_t
+character_size(const char *text)
+{
+    unsigned char first = (unsigned char)*text;
+    size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    return strnlen(text, size) == size && vln_text_is_utf8(text, size) ? size : 0;
+}
+
+/* A name that was cut to a length may end within a character, and a text that is not UTF-8 would be
+ * refused: the task would run again and again, and never be told to have ended. */
+static void
+mend(char *text)
+{
+    while (*text) {
+        size_t size = character_size(text);
+        if (size == 0) {
+            *text = '?';
+            size = 1;
+        }
+        text += size;
+    }
+}
+
 static void __attribute__((format(printf, 3, 0)))
 end_with_error(vln_task_t *self, Valion__V1__Outcome outcome, const char *format, va_list args)
 {
     char *error = vln_arena_alloc(self->arena, ERROR_MAX);
     vsnprintf(error, ERROR_MAX, format, args);
+    mend(error);
     self->end.error = error;
     end_as(self, outcome);
 }
