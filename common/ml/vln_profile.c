@@ -37,7 +37,8 @@ set_quantiles(Valion__V1__ColumnProfile *self, const vln_sample_t *sample, vln_a
     self->quantiles = vln_arena_alloc(arena, self->n_quantiles * sizeof(double));
     for (size_t i = 0; i < self->n_quantiles; i++) {
         self->quantiles[i] =
-            vln_quantile(sample->sorted, sample->n, (double)i / (double)VLN_PROFILE_QUANTILES).value;
+            vln_quantile(sample->sorted, sample->n, (double)i / (double)VLN_PROFILE_QUANTILES)
+                .value;
     }
     self->has_quantile_error = 1; /* exact: 0 */
 }

@@ -31,7 +31,7 @@ typedef struct fit {
     fit_result_t result;
 } fit_t;
 
-static bool
+__attribute__((format(printf, 2, 3))) static bool
 fail(fit_t *self, const char *format, ...)
 {
     va_list args;
@@ -90,7 +90,7 @@ open_job(fit_t *self)
 }
 
 static bool
-limit(int what, rlim_t value)
+limit(__rlimit_resource_t what, rlim_t value)
 {
     const struct rlimit bound = {value, value};
     return setrlimit(what, &bound) == 0;

@@ -1,0 +1,33 @@
+/*
+ * rows - tables made of the rows of others: one after the other, or some columns alone.
+ *
+ * Pure. Any thread.
+ */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include "vln_err.h"
+#include "vln_table.h"
+
+enum { ROWS_WHY = 1024 };
+
+/* Rows `first` .. `first + rows - 1` of a table. */
+typedef struct rows_part {
+    const vln_table_t *table;
+    size_t first;
+    size_t rows;
+    const char *name; /* for people */
+} rows_part_t;
+
+/*
+ * All rows of the parts, one after the other, at most `max_rows`; yours. The columns are the first
+ * part's; each other has the same ones, in any order. Whole numbers, floats and booleans go
+ * together, as floats where they differ. INVALID_ARGUMENT: `why` names the part and the column.
+ */
+VLN_MUST_USE vln_err_t rows_join(const rows_part_t *parts, size_t count, size_t max_rows,
+                                 vln_table_t **out, char why[ROWS_WHY]);
+
+/* These columns of a table, which are of one table and named once; yours. */
+vln_table_t *rows_select(const vln_column_t *const *columns, size_t count, size_t rows);
+
+#endif

@@ -1,0 +1,149 @@
+#include "validator_report.h"
+
+#include <string.h>
+
+#include "vln_pb.h"
+
+#include "validator_store.h"
+
+/* The registry's bounds, less what it and the durations add. */
+enum {
+    REPORT_BYTES = 158 * 1024,
+    REPORT_FIELDS = 1900,
+    REPORT_MEMORY = VLN_PB_MAX_MEMORY - 128 * 1024,
+    COLUMNS_SHOWN = 64,
+};
+
+/* ---- within bounds ---- */
+
+static bool
+is_within(const Valion__V1__Report *report, vln_arena_t *arena)
+{
+    vln_pb_scan_t scan;
+    size_t size = 0;
+    const uint8_t *bytes = vln_pb_pack(&report->base, arena, &size);
+    return size <= REPORT_BYTES &&
+           vln_pb_scan(&valion__v1__report__descriptor, bytes, size, &scan) == VLN_OK &&
+           scan.fields <= REPORT_FIELDS && scan.memory_bytes <= REPORT_MEMORY;
+}
+
+/* The checks with at most `shown` columns each, the worst. */
+static void
+show(Valion__V1__CheckResult *const *whole, size_t shown, Valion__V1__Report *report)
+{
+    for (size_t i = 0; i < report->n_checks; i++) {
+        size_t columns = whole[i]->n_columns;
+        *report->checks[i] = *whole[i];
+        report->checks[i]->n_columns = columns < shown ? columns : shown;
+    }
+}
+
+static bool
+is_cut(Valion__V1__CheckResult *const *whole, const Valion__V1__Report *report)
+{
+    for (size_t i = 0; i < report->n_checks; i++) {
+        if (report->checks[i]->n_columns < whole[i]->n_columns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every column of every check, as an artifact that the report names. */
+static bool
+store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult **whole,
+               Valion__V1__Report *report, uint8_t *digest)
+{
+    Valion__V1__Appendix appendix = VALION__V1__APPENDIX__INIT;
+    appendix.checks = whole;
+    appendix.n_checks = report->n_checks;
+    report->has_appendix_digest = 1;
+    report->appendix_digest = validator_borrow(digest, VLN_DIGEST_BYTES);
+    return validator_store(worker, task, "appendix", &appendix.base, digest);
+}
+
+/* The report is cut until it is within its bounds; with an appendix, if it had to be. */
+static bool
+fit(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report)
+{
+    vln_arena_t *arena = task->arena;
+    size_t count = report->n_checks;
+    Valion__V1__CheckResult **whole = report->checks;
+    uint8_t *digest = vln_arena_alloc(arena, VLN_DIGEST_BYTES);
+    report->checks = vln_arena_alloc(arena, (count + 1) * sizeof(void *));
+    for (size_t i = 0; i < count; i++) {
+        report->checks[i] = vln_arena_alloc(arena, sizeof **report->checks);
+    }
+    size_t shown = COLUMNS_SHOWN;
+    show(whole, shown, report);
+    while (shown > 0 && !is_within(report, arena)) {
+        shown /= 2;
+        show(whole, shown, report);
+    }
+    return !is_cut(whole, report) || store_appendix(worker, task, whole, report, digest);
+}
+
+/* ---- keeping ---- */
+
+static bool
+put(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report, uint8_t *id)
+{
+    Valion__V1__PutReportRequest request = VALION__V1__PUT_REPORT_REQUEST__INIT;
+    request.report = report;
+    const vln_call_spec_t spec = {.service = "registry",
+                                  .method = "PutReport",
+                                  .request = &request.base,
+                                  .reply_type = &valion__v1__put_report_reply__descriptor};
+    vln_reply_t reply;
+    vln_err_t err = vln_worker_call(worker, task, "report", spec, &reply);
+    const Valion__V1__PutReportReply *answer = (const void *)reply.message;
+    bool ok = err == VLN_OK && answer->report_id.len == VLN_ID_BYTES;
+    if (ok) {
+        memcpy(id, answer->report_id.data, VLN_ID_BYTES);
+    } else {
+        vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err, "the report cannot be kept",
+                        reply.why);
+    }
+    vln_reply_wipe(&reply);
+    return ok;
+}
+
+static bool
+get(vln_worker_t *worker, vln_task_t *task, const uint8_t *id, const Valion__V1__Report **kept,
+    vln_reply_t *reply)
+{
+    Valion__V1__GetReportRequest request = VALION__V1__GET_REPORT_REQUEST__INIT;
+    request.has_report_id = 1;
+    request.report_id = validator_borrow(id, VLN_ID_BYTES);
+    const vln_call_spec_t spec = {.service = "registry",
+                                  .method = "GetReport",
+                                  .request = &request.base,
+                                  .reply_type = &valion__v1__get_report_reply__descriptor};
+    vln_err_t err = vln_worker_call(worker, task, NULL, spec, reply);
+    if (err == VLN_OK) {
+        *kept = ((const Valion__V1__GetReportReply *)(const void *)reply->message)->report;
+    }
+    if (!*kept) {
+        vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err,
+                        "the report was kept and cannot be read", reply->why);
+    }
+    return *kept != NULL;
+}
+
+bool
+validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report,
+                      const int64_t *durations_ms, const Valion__V1__Report **kept,
+                      vln_reply_t *reply)
+{
+    uint8_t id[VLN_ID_BYTES];
+    *kept = NULL;
+    *reply = (vln_reply_t){0};
+    if (!fit(worker, task, report)) {
+        return false;
+    }
+    for (size_t i = 0; i < report->n_checks; i++) {
+        report->checks[i]->has_duration_ms = 1;
+        report->checks[i]->duration_ms = durations_ms[i];
+    }
+    return put(worker, task, report, id) && get(worker, task, id, kept, reply);
+}
