@@ -18,7 +18,7 @@ enum {
 #define DEFAULT_MEMORY ((size_t)2 * 1024 * 1024 * 1024)
 
 const char *
-vln_verdict_name(vln_verdict_t verdict)
+vln_sandbox_verdict_name(vln_sandbox_verdict_t verdict)
 {
     static const char *const names[] = {
         [VLN_VERDICT_OK] = "ok",

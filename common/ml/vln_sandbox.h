@@ -22,7 +22,7 @@
 enum { VLN_SANDBOX_DETAIL = 4096 };
 
 /* How a job ended. All but OK are the model's, and the same model does it again. */
-typedef enum vln_verdict {
+typedef enum vln_sandbox_verdict {
     VLN_VERDICT_OK,
     VLN_VERDICT_REFUSED,  /* the checks, the library, or the terms of the model say no */
     VLN_VERDICT_ANSWER,   /* it ran; what it gave is no prediction of these rows */
@@ -30,10 +30,10 @@ typedef enum vln_verdict {
     VLN_VERDICT_TIME,     /* killed by the clock */
     VLN_VERDICT_MEMORY,   /* it wanted more than it may have */
     VLN_VERDICT_PROTOCOL, /* the child said what no child of ours says */
-} vln_verdict_t;
+} vln_sandbox_verdict_t;
 
 typedef struct vln_outcome {
-    vln_verdict_t verdict;
+    vln_sandbox_verdict_t verdict;
     int signal;                      /* CRASHED, TIME: that ended the child; 0: none */
     int64_t wall_us;                 /* of the call */
     int64_t cpu_us;                  /* of the child in all, once it has ended */
@@ -54,7 +54,7 @@ typedef struct vln_sandbox vln_sandbox_t;
 typedef struct vln_sandbox_model vln_sandbox_model_t;
 
 /* "ok", "refused", … Never NULL. */
-const char *vln_verdict_name(vln_verdict_t verdict);
+const char *vln_sandbox_verdict_name(vln_sandbox_verdict_t verdict);
 
 /* Start it. VLN_UNAVAILABLE: it cannot be; why is logged. `config->program` is copied. */
 VLN_MUST_USE vln_err_t vln_sandbox_open(const vln_sandbox_config_t *config, vln_sandbox_t **out);

@@ -174,7 +174,8 @@ vln_sandbox_begin(vln_sandbox_model_t *self, vln_outcome_t *outcome)
 }
 
 vln_err_t
-vln_sandbox_end_with(vln_sandbox_model_t *self, vln_outcome_t *outcome, vln_verdict_t verdict)
+vln_sandbox_end_with(vln_sandbox_model_t *self, vln_outcome_t *outcome,
+                     vln_sandbox_verdict_t verdict)
 {
     outcome->verdict = verdict;
     outcome->wall_us = vln_mono_us() - self->begun_us;
@@ -217,7 +218,7 @@ signal_words(int number)
 }
 
 /* What a child that is no more died of. */
-static vln_verdict_t
+static vln_sandbox_verdict_t
 judge_death(const vln_child_end_t *end, const char *words, vln_outcome_t *outcome)
 {
     char *sentence = outcome->sentence;
@@ -242,7 +243,7 @@ judge_death(const vln_child_end_t *end, const char *words, vln_outcome_t *outcom
 }
 
 vln_err_t
-vln_sandbox_bury(vln_sandbox_model_t *self, vln_verdict_t verdict, vln_outcome_t *outcome)
+vln_sandbox_bury(vln_sandbox_model_t *self, vln_sandbox_verdict_t verdict, vln_outcome_t *outcome)
 {
     vln_child_end_t end = {0};
     if (vln_sandbox_is_lost(self)) {

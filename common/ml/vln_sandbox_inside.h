@@ -79,11 +79,11 @@ void vln_sandbox_begin(vln_sandbox_model_t *self, vln_outcome_t *outcome);
 
 /* It ends with a child that lives. VLN_OK, or VLN_FAILED_PRECONDITION if the verdict is another. */
 vln_err_t vln_sandbox_end_with(vln_sandbox_model_t *self, vln_outcome_t *outcome,
-                               vln_verdict_t verdict);
+                               vln_sandbox_verdict_t verdict);
 
 /* End the child and say how it ended: for a reason of ours (TIME, PROTOCOL …), or, with CRASHED, for
  * its own, which may turn out to be TIME or MEMORY. VLN_UNAVAILABLE: its sandbox is lost. */
-vln_err_t vln_sandbox_bury(vln_sandbox_model_t *self, vln_verdict_t verdict,
+vln_err_t vln_sandbox_bury(vln_sandbox_model_t *self, vln_sandbox_verdict_t verdict,
                            vln_outcome_t *outcome);
 
 /* True if the child has ended, or its sandbox; and the words for that: VLN_UNAVAILABLE. */

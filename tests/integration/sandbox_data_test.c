@@ -362,7 +362,7 @@ static const struct expectation exceptions[] = {
 /* clang-format on */
 
 static int
-ends_of(vln_verdict_t verdict, bool loaded)
+ends_of(vln_sandbox_verdict_t verdict, bool loaded)
 {
     switch (verdict) {
     case VLN_VERDICT_OK:
@@ -457,10 +457,10 @@ try_hostile(const char *name, const char *expect)
     int allowed = allowed_ends(name, expect);
     vln_sandbox_t *where = strstr(expect, "timeout") ? quick : sandbox;
     int ends = try_file(where, name);
-    printf("%-26s %-20s %-8s %s\n", name, expect, vln_verdict_name(outcome.verdict),
+    printf("%-26s %-20s %-8s %s\n", name, expect, vln_sandbox_verdict_name(outcome.verdict),
            outcome.sentence);
     cr_expect(ends & allowed, "%s: expected %s, ended %s: %s [%s]", name, expect,
-              vln_verdict_name(outcome.verdict), outcome.sentence, outcome.detail);
+              vln_sandbox_verdict_name(outcome.verdict), outcome.sentence, outcome.detail);
     expect_alive(where, name);
 }
 

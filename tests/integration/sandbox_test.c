@@ -58,8 +58,8 @@ load(const void *bytes, size_t size)
     vln_sandbox_model_t *model = NULL;
     vln_err_t err = vln_sandbox_load(sandbox, &(vln_sandbox_file_t){.bytes = bytes, .size = size},
                                      &model, &outcome);
-    cr_assert_eq(err, VLN_OK, "%s: %s %s", vln_verdict_name(outcome.verdict), outcome.sentence,
-                 outcome.detail);
+    cr_assert_eq(err, VLN_OK, "%s: %s %s", vln_sandbox_verdict_name(outcome.verdict),
+                 outcome.sentence, outcome.detail);
     return model;
 }
 
@@ -494,12 +494,12 @@ endless(void)
 }
 
 static void
-expect_end(vln_part_t file, const float *rows, vln_verdict_t verdict)
+expect_end(vln_part_t file, const float *rows, vln_sandbox_verdict_t verdict)
 {
     vln_sandbox_model_t *model = load_onnx(file);
     vln_sandbox_result_t result = {0};
     cr_expect_eq(predict(model, rows, 2, 2, &result), VLN_FAILED_PRECONDITION);
-    cr_expect_eq(outcome.verdict, verdict, "%s: %s %s", vln_verdict_name(outcome.verdict),
+    cr_expect_eq(outcome.verdict, verdict, "%s: %s %s", vln_sandbox_verdict_name(outcome.verdict),
                  outcome.sentence, outcome.detail);
     cr_expect_neq(outcome.sentence[0], '\0');
     cr_expect_eq(predict(model, rows, 2, 2, &result), VLN_UNAVAILABLE);
