@@ -177,8 +177,7 @@ vln_samples_answer(Valion__V1__Samples *samples, vln_predictor_t *predictor, vln
         samples->has_width = 1;
         samples->width = (uint32_t)result.width;
         samples->n_predictions = result.rows * result.width;
-        samples->predictions =
-            vln_arena_alloc(arena, samples->n_predictions * sizeof(double) + 1);
+        samples->predictions = vln_arena_alloc(arena, samples->n_predictions * sizeof(double) + 1);
         for (size_t i = 0; i < samples->n_predictions; i++) {
             samples->predictions[i] = (double)result.values[i];
         }

@@ -155,8 +155,8 @@ read_rows(inspection_t *self)
     if (!self->spec->data) {
         return true;
     }
-    return validator_rows_read(self->worker, self->task, "data", &self->spec->data, 1, 0,
-                               &self->rows);
+    return validator_rows_read(self->worker, self->task,
+                               &(validator_wanted_t){"data", &self->spec->data, 1, 0}, &self->rows);
 }
 
 /* ---- the files ---- */

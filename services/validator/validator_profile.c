@@ -147,7 +147,9 @@ validator_profile(vln_worker_t *worker, vln_task_t *task)
     if (self.spec && !self.spec->data) {
         vln_task_fail(task, false, "data: say which data set");
     } else if (self.spec &&
-               validator_rows_read(worker, task, "data", &self.spec->data, 1, 0, &self.rows) &&
+               validator_rows_read(worker, task,
+                                   &(validator_wanted_t){"data", &self.spec->data, 1, 0},
+                                   &self.rows) &&
                check_declared(&self) && store(&self)) {
         size_t size = 0;
         self.result.has_profile_digest = 1;

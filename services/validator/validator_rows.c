@@ -79,23 +79,25 @@ join(vln_task_t *task, const char *what, sets_t *sets, size_t max_rows, validato
 }
 
 bool
-validator_rows_read(vln_worker_t *worker, vln_task_t *task, const char *what,
-                    Valion__V1__DataRef *const *refs, size_t count, int64_t max_rows,
+validator_rows_read(vln_worker_t *worker, vln_task_t *task, const validator_wanted_t *wanted,
                     validator_rows_t *out)
 {
+    const char *what = wanted->what;
+    size_t count = wanted->count;
+    size_t most = wanted->max_rows > 0 ? (size_t)wanted->max_rows : SIZE_MAX;
     sets_t sets = {.count = count};
     *out = (validator_rows_t){0};
     if (count == 0 || count > VALIDATOR_DATA_MAX) {
         vln_task_fail(task, false, "%s: name 1 to %d data sets", what, VALIDATOR_DATA_MAX);
         return false;
     }
-    bool ok = read_sets(worker, task, what, refs, &sets) &&
-              join(task, what, &sets, max_rows > 0 ? (size_t)max_rows : SIZE_MAX, out);
+    bool ok =
+        read_sets(worker, task, what, wanted->refs, &sets) && join(task, what, &sets, most, out);
     if (ok) {
         out->refs = vln_arena_alloc(task->arena, count * sizeof(void *));
         out->ref_count = count;
         for (size_t i = 0; i < count; i++) {
-            out->refs[i] = make_ref(task->arena, refs[i], &sets.list[i]);
+            out->refs[i] = make_ref(task->arena, wanted->refs[i], &sets.list[i]);
         }
     }
     for (size_t i = 0; i < sets.count; i++) {

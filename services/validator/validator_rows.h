@@ -17,10 +17,16 @@ typedef struct validator_rows {
     bool cut; /* there are more than max_rows */
 } validator_rows_t;
 
-/* `refs` are 1 to 16; `max_rows` 0: all. False: the task has been ended with a sentence that names
- * what is wrong; `what` says what they are for: "data". */
-bool validator_rows_read(vln_worker_t *worker, vln_task_t *task, const char *what,
-                         Valion__V1__DataRef *const *refs, size_t count, int64_t max_rows,
+/* What is to be read. */
+typedef struct validator_wanted {
+    const char *what; /* that they are for, in sentences: "data" */
+    Valion__V1__DataRef *const *refs;
+    size_t count;     /* 1 to 16 */
+    int64_t max_rows; /* 0: all */
+} validator_wanted_t;
+
+/* False: the task has been ended with a sentence that names what is wrong. */
+bool validator_rows_read(vln_worker_t *worker, vln_task_t *task, const validator_wanted_t *wanted,
                          validator_rows_t *out);
 void validator_rows_end(validator_rows_t *self);
 

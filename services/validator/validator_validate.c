@@ -249,13 +249,15 @@ read_rows(validation_t *self)
 {
     const Valion__V1__ValidateSpec *spec = self->spec;
     Valion__V1__DataRef *const *reference = &spec->reference;
-    if (!validator_rows_read(self->worker, self->task, "data", spec->data, spec->n_data,
-                             spec->max_rows, &self->rows) ||
+    if (!validator_rows_read(
+            self->worker, self->task,
+            &(validator_wanted_t){"data", spec->data, spec->n_data, spec->max_rows}, &self->rows) ||
         !find_target(self)) {
         return false;
     }
     vln_task_progress(self->task, 0.2);
-    return *reference ? validator_rows_read(self->worker, self->task, "reference", reference, 1, 0,
+    return *reference ? validator_rows_read(self->worker, self->task,
+                                            &(validator_wanted_t){"reference", reference, 1, 0},
                                             &self->reference)
                       : read_stored_profile(self);
 }

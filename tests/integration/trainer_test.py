@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""The trainer on a suite of its own: what it fits, prepares and registers, what it refuses, and that a
+task whose trainer is killed registers one version.
+
+    trainer_test.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [unittest …]
+"""
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import unittest
+
+parser = argparse.ArgumentParser()
+for word in ("root", "bin", "python", "var"):
+    parser.add_argument("--" + word, required=True)
+args, rest = parser.parse_known_args()
+sys.path.insert(0, args.python)
+
+from services_support import Principal, state_of, wait_until, what_logs_say  # noqa: E402
+from suite_support import Suite  # noqa: E402
+from valion.v1 import common_pb2, evidence_pb2, orchestrator_pb2, trainer_pb2  # noqa: E402
+
+DONE, FAILED = orchestrator_pb2.TASK_STATE_DONE, orchestrator_pb2.TASK_STATE_FAILED
+POISONED = orchestrator_pb2.TASK_STATE_POISONED
+FEATURES = ("area", "quartos", "banheiros", "idade", "garagem", "distancia_centro",
+            "score_vizinhanca")
+suite = Suite(args.root, args.bin, args.var, 27801, trainer=1)
+people = {}
+
+
+def admin():
+    return people["admin"]
+
+
+def submit(kind, spec):
+    return admin().get("SubmitJob", {"kind": kind, "spec": spec.SerializeToString()}).job_id
+
+
+def await_end(job, seconds=90):
+    return wait_until(lambda: (lambda found: found if found.finished_us else None)(
+        admin().get("GetJob", {"job_id": job}).job), "the job ends", seconds)
+
+
+def add(name, text):
+    path = os.path.join(args.var, name + ".csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    done = suite.cli("data", "add", name, path)
+    assert done.returncode == 0, done.stderr
+
+
+def spec_of(data="houses", target="preco", model="Houses", **fields):
+    spec = trainer_pb2.TrainSpec(model=model, target=target, **fields)
+    spec.data.name = data
+    return spec
+
+
+def number(pairs, key):
+    return {each.key: each.value for each in pairs}[key]
+
+
+def artifact(digest):
+    """Bytes of an artifact, by the command line."""
+    path = os.path.join(args.var, "artifact")
+    done = suite.cli("artifact", "get", digest.hex(), path)
+    assert done.returncode == 0, done.stderr
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class Case(unittest.TestCase):
+    def train(self, **fields):
+        ended = await_end(submit("train", spec_of(**fields)))
+        self.assertEqual(ended.state, DONE, ended.error)
+        return trainer_pb2.TrainResult.FromString(ended.result)
+
+    def refused(self, words, kind="train", spec=None, **fields):
+        ended = await_end(submit(kind, spec or spec_of(**fields)))
+        self.assertEqual(ended.state, FAILED, f"{state_of(ended)} {ended.error}")
+        self.assertIn(words, ended.error)
+        return ended
+
+    def transform(self, **fields):
+        spec = trainer_pb2.TransformSpec(**fields)
+        if not spec.data.name:
+            spec.data.name = "houses"
+        ended = await_end(submit("transform", spec))
+        self.assertEqual(ended.state, DONE, ended.error)
+        return trainer_pb2.TransformResult.FromString(ended.result)
+
+
+class Training(Case):
+    def test_registers_a_version_that_is_ready(self):
+        made = self.train(algorithms=[trainer_pb2.ALGORITHM_RANDOM_FOREST], tags=["demo"])
+        version = admin().get("GetVersion", {"model": "Houses", "version": made.version}).version
+        self.assertEqual(version.status, 2)  # READY
+        self.assertEqual([each.name for each in version.signature.inputs], list(FEATURES))
+        self.assertEqual(version.target, "preco")
+        self.assertEqual(version.algorithm, "random_forest")
+        self.assertEqual({each.role for each in version.artifacts},
+                         {"model", "samples", "profile"})
+        self.assertEqual(version.digest, made.version_digest)
+        self.assertEqual({each.key: each.value for each in version.dataset_info},
+                         {"dataset": "houses", "train_size": "320", "test_size": "80"})
+        self.assertGreater(number(made.metrics, "r2"), 0.7)
+        self.assertGreater(number(made.train_metrics, "r2"), number(made.metrics, "r2"))
+        samples = evidence_pb2.Samples.FromString(artifact(
+            next(each.digest for each in version.artifacts if each.role == "samples")))
+        self.assertEqual((samples.rows, len(samples.predictions), len(samples.columns)), (8, 8, 7))
+        profile = evidence_pb2.Profile.FromString(artifact(
+            next(each.digest for each in version.artifacts if each.role == "profile")))
+        self.assertEqual((profile.rows, len(profile.columns)), (400, 8))
+        self.assertEqual(profile.prediction.count, 400)
+
+    def test_same_data_and_seed_give_the_same_bytes(self):
+        first = self.train(model="Same", hyperparameters=[{"key": "rounds", "value": "20"}])
+        again = self.train(model="Same", hyperparameters=[{"key": "rounds", "value": "20"}])
+        other = self.train(model="Same", seed=7, hyperparameters=[{"key": "rounds", "value": "20"}])
+        self.assertEqual(first.artifact_digest, again.artifact_digest)
+        self.assertNotEqual(first.artifact_digest, other.artifact_digest)
+
+    def test_of_several_algorithms_keeps_the_best_on_held_out_rows(self):
+        made = self.train(model="Best", algorithms=[trainer_pb2.ALGORITHM_GRADIENT_BOOSTING,
+                                                    trainer_pb2.ALGORITHM_ELASTIC_NET])
+        self.assertEqual(made.algorithm, "elastic_net", "the prices are a sum")
+        self.assertGreater(number(made.metrics, "r2"), 0.85)
+        self.assertGreater(number(made.importance, "area"), 0)
+
+    def test_stops_early_when_it_gets_no_better(self):
+        made = self.train(model="Early", early_stopping={"rounds": 5},
+                          hyperparameters=[{"key": "rounds", "value": "2000"}])
+        self.assertLess(made.rounds, 2000)
+
+    def test_tells_two_classes_apart(self):
+        made = self.train(data="flats", target="sold", model="Flats",
+                          features=["area", "rooms"], positive_class="no")
+        version = admin().get("GetVersion", {"model": "Flats", "version": made.version}).version
+        self.assertEqual(list(version.signature.classes), ["yes", "no"])
+        self.assertEqual(version.signature.positive_class, "no")
+        self.assertGreater(number(made.metrics, "roc_auc"), 0.9)
+
+    def test_tells_many_classes_apart(self):
+        made = self.train(data="flats", target="kind", model="Kinds",
+                          features=["area", "rooms"])
+        version = admin().get("GetVersion", {"model": "Kinds", "version": made.version}).version
+        self.assertEqual(list(version.signature.classes), ["big", "middle", "small"])
+        self.assertGreater(number(made.metrics, "accuracy"), 0.9)
+
+    def test_a_dry_run_registers_nothing(self):
+        made = self.train(model="Dry", dry_run=True)
+        self.assertFalse(made.version)
+        self.assertEqual(admin().ask("GetModel", {"name": "Dry"}).status, "NOT_FOUND")
+
+
+class Preparing(Case):
+    def test_parts_rows_the_same_way_for_the_same_seed(self):
+        one = self.transform(output="parts", split={"train_share": 0.75})
+        two = self.transform(output="parts", split={"train_share": 0.75})
+        self.assertEqual([each.name for each in one.outputs], ["parts-train", "parts-test"])
+        self.assertEqual([each.digest for each in one.outputs],
+                         [each.digest for each in two.outputs])
+        rows = [admin().get("GetDataset", {"name": each.name}).dataset.rows
+                for each in one.outputs]
+        self.assertEqual(rows, [300, 100])
+
+    def test_scales_and_fills_as_it_says(self):
+        add("gaps", "x,y,z\n1,10,a\n3,,b\n,30,c\n5,40,d\n")
+        spec = {"data": {"name": "gaps"}, "output": "filled", "columns": [
+            {"columns": ["x"], "impute": trainer_pb2.IMPUTE_MEAN,
+             "scale": trainer_pb2.SCALE_STANDARD},
+            {"columns": ["y"], "impute": trainer_pb2.IMPUTE_CONSTANT, "constant": 20,
+             "scale": trainer_pb2.SCALE_MIN_MAX},
+            {"columns": ["z"], "drop": True}]}
+        made = self.transform(**spec)
+        text = artifact(made.outputs[0].digest).decode().split()
+        self.assertEqual(text[0], "x,y")
+        deviation = (8 / 3) ** 0.5
+        wanted = [(-2 / deviation, 0), (0, 1 / 3), (0, 2 / 3), (2 / deviation, 1)]
+        for line, row in zip(text[1:], wanted):
+            for cell, value in zip(line.split(","), row):
+                self.assertAlmostEqual(float(cell), value, places=6)
+
+    def test_travels_with_the_version(self):
+        made = self.transform(target="preco", columns=[{"scale": trainer_pb2.SCALE_STANDARD}])
+        plain = self.train(model="Plain", algorithms=[trainer_pb2.ALGORITHM_ELASTIC_NET])
+        scaled = self.train(model="Scaled", algorithms=[trainer_pb2.ALGORITHM_ELASTIC_NET],
+                            preprocessor_digest=made.preprocessor_digest)
+        self.assertGreater(number(scaled.metrics, "r2"), number(plain.metrics, "r2") - 0.05)
+        version = admin().get("GetVersion", {"model": "Scaled",
+                                             "version": scaled.version}).version
+        self.assertEqual({each.role for each in version.artifacts},
+                         {"model", "preprocessor", "samples", "profile"})
+        self.assertEqual([each.name for each in version.signature.inputs], list(FEATURES))
+
+
+class Refusals(Case):
+    def test_name_what_is_wrong(self):
+        self.refused("no data set 'nope'", data="nope")
+        self.refused("no column 'nope'", target="nope")
+        self.refused("which column is the target", target="")
+        self.refused("needs model, data and target", spec=trainer_pb2.TrainSpec(model="x"))
+        self.refused("cannot name a model", model="two words")
+        self.refused("has no hyperparameter 'objective'",
+                     hyperparameters=[{"key": "objective", "value": "x"}])
+        self.refused("whole number", hyperparameters=[{"key": "max_depth", "value": "2.5"}])
+        self.refused("cv_folds is not there yet", cv_folds=5)
+        self.refused("between 0 and 1", split={"train_share": 1.5})
+        self.refused("no classes", task=common_pb2.TASK_TYPE_MULTICLASS)
+        self.refused("no column 'nope'", features=["nope"])
+        self.refused("holds text", data="flats", target="price")
+        self.refused("preprocessor", preprocessor_digest=b"x" * 32)
+
+    def test_of_data_that_makes_no_sense(self):
+        add("ragged", "x,y\n1,2\n3\n")
+        self.refused("line 3", data="ragged", target="y")
+        add("holes", "x,y\n1,2\n3,\n5,6\n")
+        self.refused("1 rows have no value", data="holes", target="y")
+        add("single", "x,y\n1,2\n")
+        self.refused("one row cannot be parted", data="single", target="y")
+        add("same", "x,y\n1,a\n2,a\n3,a\n")
+        self.refused("single value", data="same", target="y")
+
+    def test_of_bytes_that_are_no_spec(self):
+        for bytes_ in (b"\xff" * 40, b"\x0a\xff\xff\xff\x0f", b""):
+            job = admin().get("SubmitJob", {"kind": "train", "spec": bytes_}).job_id
+            self.assertEqual(await_end(job).state, FAILED)
+
+    def test_a_fit_that_takes_too_long_is_ended_and_given_up(self):
+        ended = await_end(submit("train", spec_of(max_duration_ms=1)))
+        self.assertEqual(ended.state, POISONED)
+        self.assertIn("took longer", ended.error)
+
+
+def kill_trainer():
+    pid = suite.find_pid("trainer0")
+    if pid <= 1:
+        return False
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False  # it is just ending from the kill before
+    return True
+
+
+class Killed(Case):
+    def test_registers_one_version_whatever_dies(self):
+        jobs = [submit("train", spec_of(model="Killed", hyperparameters=[
+            {"key": "rounds", "value": "400"}])) for _ in range(3)]
+        for _ in range(2):
+            wait_until(lambda: any(admin().get("GetJob", {"job_id": job}).job.state ==
+                                   orchestrator_pb2.TASK_STATE_RUNNING for job in jobs), "one runs")
+            wait_until(kill_trainer, "the trainer runs, and is killed")
+        ended = [await_end(job, 120) for job in jobs]
+        self.assertEqual([each.state for each in ended], [DONE] * 3,
+                         [each.error for each in ended])
+        versions = admin().get("ListVersions", {"model": "Killed"}).versions
+        self.assertEqual(len(versions), 3)
+        self.assertEqual({each.lineage.task_id for each in versions}, set(jobs))
+
+
+def make_flats():
+    draw = random.Random(3)
+    lines = ["area,rooms,sold,kind,price"]
+    for _ in range(300):
+        area, rooms = draw.uniform(20, 200), draw.randint(1, 6)
+        kind = "small" if area < 60 else "middle" if area < 120 else "big"
+        lines.append(f"{area:.1f},{rooms},{'yes' if area > 100 else 'no'},{kind},{area * 3000:.0f}")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    suite.remove()
+    suite.up()
+    try:
+        people["admin"] = Principal(suite, "admin")
+        houses = subprocess.run([os.path.join(args.root, "scripts", "houses"), "--rows", "400"],
+                                check=True, stdout=subprocess.PIPE, text=True).stdout
+        add("houses", houses)
+        add("flats", make_flats())
+        result = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2).result
+        people["admin"].close()
+    finally:
+        suite.down()
+        bad = what_logs_say(suite.folder, ("Sanitizer", "runtime error", "valion: a bug"))
+    for line in bad[:20]:
+        print(f"in a log: {line}")
+    good = result.wasSuccessful() and result.testsRun > 0 and not bad
+    if good:
+        suite.remove()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
