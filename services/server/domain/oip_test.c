@@ -172,14 +172,15 @@ Test(oip, refuses_bodies_that_are_no_request)
         "{\"inputs\":[]}",
         "{\"inputs\":[1,2]}",
         "{\"inputs\":[{}]}",
-        "{\"id\":1,\"inputs\":[" CITY "]}",
-        "{\"inputs\":[" AREA "," AREA "]}",
-        "{\"inputs\":[],\"inputs\":[" AREA "]}",
-        "{\"inputs\":[" AREA "],}",
-        "{\"inputs\":[{\"name\":\"area\",\"shape\":[1],\"shape\":[2],"
-        "\"datatype\":\"FP64\",\"data\":[1,2]}]}",
+        ("{\"id\":1,\"inputs\":[" CITY "]}"),
+        ("{\"inputs\":[" AREA "," AREA "]}"),
+        ("{\"inputs\":[],\"inputs\":[" AREA "]}"),
+        ("{\"inputs\":[" AREA "],}"),
+        ("{\"inputs\":[{\"name\":\"area\",\"shape\":[1],\"shape\":[2],"
+         "\"datatype\":\"FP64\",\"data\":[1,2]}]}"),
         "\xff\xfe",
-        "{\"inputs\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}"};
+        "{\"inputs\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}",
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         cr_assert_eq(read_text(wrong[i]), VLN_INVALID_ARGUMENT, "%s", wrong[i]);
         cr_assert_gt(strlen(why), 5, "%s", wrong[i]);
