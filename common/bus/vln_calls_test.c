@@ -1,8 +1,12 @@
 #include "vln_calls.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "vln_socket.h"
@@ -309,13 +313,25 @@ Test(vln_calls, connects_once_its_certificate_becomes_known)
     end_test(&calls, &broker);
 }
 
+/* A port that refuses: held, so that nobody else has it, and never listened on. */
+static int
+hold_port(broker_t *self)
+{
+    int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    cr_assert(held >= 0 && bind(held, (struct sockaddr *)&address, size) == 0);
+    cr_assert(getsockname(held, (struct sockaddr *)&address, &size) == 0);
+    snprintf(self->endpoint, sizeof self->endpoint, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    return held;
+}
+
 Test(vln_calls, says_that_nobody_is_there)
 {
-    broker_t broker;
+    broker_t broker = {.keys = new_keys()};
     ends_t ends = {0};
-    vln_keypair_t keys = new_keys();
-    broker_open(&broker, &keys);
-    vln_socket_close(&broker.socket);
+    int held = hold_port(&broker);
     vln_calls_t *calls = open_calls(&broker, "");
     start_call(calls, &ends, 300, 100);
     while (ends.count == 0) {
@@ -323,6 +339,7 @@ Test(vln_calls, says_that_nobody_is_there)
     }
     cr_expect(ends.err[0] == VLN_UNAVAILABLE);
     cr_expect(strstr(ends.why, "no connection to the bus") != NULL, "%s", ends.why);
+    close(held);
     end_test(&calls, &broker);
 }
 
