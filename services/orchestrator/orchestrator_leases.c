@@ -124,6 +124,9 @@ answer_lease(const orchestrator_t *orchestrator, grant_t *grant)
         reply->leases[reply->n_leases++] = lease_to_wire(orchestrator, call, grant->tasks[i]);
     }
     vln_call_reply(call, &reply->base);
+    if (grant->count > 0) {
+        vln_call_hint(call, ORCHESTRATOR_TOPIC_JOB); /* who waits for them to begin */
+    }
 }
 
 static orchestrator_claim_t

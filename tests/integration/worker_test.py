@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -81,6 +82,23 @@ class TaskStates(unittest.TestCase):
         self.workers.append(Worker(slots))
         return self.workers[-1]
 
+    def test_who_waits_for_a_task_to_begin_hears_of_it(self):
+        job_id = submit(self.caller, 5000)
+        request = orchestrator.GetJobRequest(job_id=job_id, wait_while=orchestrator.TASK_STATE_READY)
+        answers = []
+
+        def wait():
+            caller = suite.caller()
+            answers.append(caller.call("orchestrator", "GetJob", request, remaining_ms=20000))
+            caller.close()
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        self.start(2)
+        waiter.join()
+        job = answers[0].read(orchestrator.GetJobReply).job
+        self.assertEqual(job.state, orchestrator.TASK_STATE_RUNNING)
+        wait_for(self.caller, job_id, orchestrator.TASK_STATE_DONE)
+
     def test_a_running_task_is_told_that_it_is_cancelled(self):
         self.start(2)
         job_id = submit(self.caller, 300000)
@@ -121,7 +139,7 @@ class TaskStates(unittest.TestCase):
 
     def test_what_a_killed_worker_held_goes_to_the_next(self):
         worker = self.start(2)
-        job_id = submit(self.caller, 1000)
+        job_id = submit(self.caller, 5000)
         wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
         worker.process.kill()
         worker.process.wait()
