@@ -3,12 +3,15 @@
  *
  * Handlers check and record what people ask for; the tick (deployer_tick.c) looks at every rollout
  * that has not ended, asks domain/rollout what is next, records it with its reason, and recomputes
- * what each host is to run (deployer_refresh.c); runners make that true and report. Tasks `deploy`
- * and `rollback` ask and wait (deployer_tasks.c).
+ * what each host is to run (deployer_refresh.c); runners make that true and report, also what servers
+ * and HAProxy counted (deployer_telemetry.c). The tick also lets each watch rule look at that
+ * (deployer_watch.c). Tasks `deploy` and `rollback` ask and wait, `watch` sets a rule
+ * (deployer_tasks.c).
  */
 #ifndef DEPLOYER_H
 #define DEPLOYER_H
 
+#include "vln_artifacts.h"
 #include "vln_service.h"
 #include "vln_worker.h"
 
@@ -34,13 +37,12 @@ typedef struct deployer {
 typedef struct deployer_worker {
     deployer_t *deployer;
     deployer_store_t *store;
-    vln_client_t *client; /* opened when it is first needed */
+    vln_client_t *client;       /* opened when it is first needed */
+    vln_artifacts_t *artifacts; /* likewise */
 } deployer_worker_t;
 
 extern const vln_method_t deployer_methods[];
 extern const size_t deployer_method_count;
-extern const char *const deployer_planned[];
-extern const size_t deployer_planned_count;
 
 deployer_worker_t *deployer_worker_open(deployer_t *deployer);
 void deployer_worker_close(deployer_worker_t **self_p);
@@ -48,10 +50,13 @@ void deployer_worker_close(deployer_worker_t **self_p);
 /* The worker's connection to the bus, for the registry. */
 vln_client_t *deployer_client(deployer_worker_t *self);
 
+/* Artifacts by way of that connection. */
+vln_artifacts_t *deployer_artifacts(deployer_worker_t *self);
+
 /* A background thread of the service's; `context` is a deployer_t. */
 void deployer_run_tick(void *context, vln_stop_t *stop);
 
-/* A slot's function for tasks `deploy` and `rollback`. */
+/* A slot's function for tasks `deploy`, `rollback` and `watch`. */
 void deployer_run_task(vln_worker_t *worker, vln_task_t *task);
 
 /* ---- handlers ---- */
@@ -66,6 +71,9 @@ void deployer_list_decisions(void *worker, vln_call_t **calls, size_t count);
 void deployer_list_endpoints(void *worker, vln_call_t **calls, size_t count);
 void deployer_list_revisions(void *worker, vln_call_t **calls, size_t count);
 void deployer_list_environments(void *worker, vln_call_t **calls, size_t count);
+void deployer_stop_serving(void *worker, vln_call_t **calls, size_t count);
+void deployer_set_watch_rule(void *worker, vln_call_t **calls, size_t count);
+void deployer_list_watch_rules(void *worker, vln_call_t **calls, size_t count);
 void deployer_get_host_state(void *worker, vln_call_t **calls, size_t count);
 void deployer_report_host_state(void *worker, vln_call_t **calls, size_t count);
 void deployer_list_hosts(void *worker, vln_call_t **calls, size_t count);

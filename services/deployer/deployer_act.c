@@ -4,6 +4,7 @@
 
 #include "vln_digest.h"
 
+#include "deployer_reference.h"
 #include "quantity.h"
 
 enum { FRESH_US = 60 * 1000 * 1000 };
@@ -170,7 +171,10 @@ start(deployer_store_t *store, vln_arena_t *arena, deployer_scene_t *scene)
                                         .host = scene->hosts[i % scene->host_count].name,
                                         .part = DEPLOYER_NEW};
         instance.wanted = make_wanted(scene, &instance.id, arena);
-        err = deployer_store_save_instance(store, &instance);
+        err = deployer_reference_give(store, arena, scene->rollout->version, &instance);
+        if (err == VLN_OK) {
+            err = deployer_store_save_instance(store, &instance);
+        }
     }
     return err;
 }

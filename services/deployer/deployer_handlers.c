@@ -8,6 +8,7 @@
 #include "vln_page.h"
 #include "vln_pb.h"
 
+#include "deployer_once.h"
 #include "deployer_registry.h"
 #include "deployer_rollouts.h"
 #include "rollout.h"
@@ -19,36 +20,6 @@ enum { PAGE_DEFAULT = 100, PAGE_MAX = 1000, REASON_MAX = 500 };
     init(name)
 
 /* ---- the parts of every handler ---- */
-
-typedef struct once_context {
-    deployer_worker_t *worker;
-    vln_err_t (*one)(deployer_worker_t *worker, vln_call_t *call, vln_events_t *events,
-                     void *prepared);
-    void *prepared; /* what was asked of others before the transaction */
-} once_context_t;
-
-static vln_err_t
-work_once(void *context, vln_call_t **calls, size_t count)
-{
-    const once_context_t *self = context;
-    deployer_store_t *store = self->worker->store;
-    vln_events_t *events = vln_events_new(calls[0]->arena);
-    vln_assert(count == 1);
-    vln_err_t err = deployer_store_lock(store, NULL);
-    if (err == VLN_OK) {
-        err = self->one(self->worker, calls[0], events, self->prepared);
-    }
-    return err == VLN_OK ? deployer_store_write_events(store, events) : err;
-}
-
-static void
-run_once(once_context_t *context, vln_call_t **calls, size_t count)
-{
-    vln_once_t once = deployer_store_once(context->worker->store);
-    once.context = context;
-    once.work = work_once;
-    vln_once_run(&once, calls, count);
-}
 
 static bool
 check_id(vln_call_t *call, const char *field, const ProtobufCBinaryData *id)
@@ -78,25 +49,6 @@ find_rollout(deployer_worker_t *self, vln_call_t *call, const ProtobufCBinaryDat
 }
 
 /* ---- create ---- */
-
-/* A rollout of the endpoint that the next one has to wait for; NULL: none. */
-static vln_err_t
-find_blocking(deployer_store_t *store, vln_arena_t *arena, const Valion__V1__RolloutSpec *spec,
-              deployer_rollout_t **out)
-{
-    deployer_rollout_t *active = NULL;
-    size_t count = 0;
-    const deployer_filter_t filter = {.environment = spec->environment,
-                                      .model = spec->model,
-                                      .active = true,
-                                      .limit = PAGE_DEFAULT};
-    vln_err_t err = deployer_store_list_rollouts(store, arena, &filter, &active, &count);
-    *out = NULL;
-    for (size_t i = 0; i < count && err == VLN_OK && !*out; i++) {
-        *out = rollout_blocks(active[i].record->state) ? &active[i] : NULL;
-    }
-    return err;
-}
 
 static bool
 may_serve(vln_call_t *call, const Valion__V1__Version *version)
@@ -154,14 +106,15 @@ note_previous(deployer_store_t *store, vln_arena_t *arena, Valion__V1__Rollout *
     return err;
 }
 
-/* What is recorded and answered is the same. */
+/* What is recorded and answered is the same. `rollout` says whether it goes back. */
 static vln_err_t
 add_rollout(deployer_worker_t *self, vln_call_t *call, vln_events_t *events,
             Valion__V1__RolloutSpec *spec, Valion__V1__Version *version,
             deployer_rollout_t *rollout)
 {
     Valion__V1__Decision decision = VALION__V1__DECISION__INIT;
-    *rollout = (deployer_rollout_t){.id = vln_id_new(), .version = version};
+    *rollout = (deployer_rollout_t){
+        .id = vln_id_new(), .version = version, .goes_back = rollout->goes_back};
     vln_err_t err = deployer_store_lock(self->store, &rollout->now_us);
     spec->version = version->version;
     rollout->record = make_record(call, rollout, spec);
@@ -191,8 +144,9 @@ create_one(deployer_worker_t *self, vln_call_t *call, vln_events_t *events, void
     const Valion__V1__CreateRolloutRequest *request = (const void *)call->request;
     Valion__V1__RolloutSpec *spec = request->spec;
     deployer_rollout_t *blocking = NULL;
-    deployer_rollout_t rollout;
-    vln_err_t err = find_blocking(self->store, call->arena, spec, &blocking);
+    deployer_rollout_t rollout = {0};
+    vln_err_t err =
+        deployer_find_blocking(self->store, call->arena, spec->environment, spec->model, &blocking);
     if (err != VLN_OK) {
         return err;
     }
@@ -316,8 +270,7 @@ deployer_create_rollout(void *worker, vln_call_t **calls, size_t count)
         reply_dry(call, request->spec, version);
         return;
     }
-    once_context_t context = {self, create_one, version};
-    run_once(&context, calls, count);
+    deployer_once_run(self, create_one, version, calls, count);
 }
 
 /* ---- rollback ---- */
@@ -332,8 +285,9 @@ rollback_one(deployer_worker_t *self, vln_call_t *call, vln_events_t *events, vo
 {
     const rollback_t *rollback = prepared;
     deployer_rollout_t *blocking = NULL;
-    deployer_rollout_t rollout;
-    vln_err_t err = find_blocking(self->store, call->arena, rollback->spec, &blocking);
+    deployer_rollout_t rollout = {.goes_back = true};
+    vln_err_t err = deployer_find_blocking(self->store, call->arena, rollback->spec->environment,
+                                           rollback->spec->model, &blocking);
     /* What is under way gives way: it is told to end, and this one waits for that. */
     if (err == VLN_OK && blocking && !blocking->asked) {
         blocking->asked = vln_arena_strdup(call->arena, "a rollback was asked for");
@@ -402,8 +356,7 @@ deployer_rollback(void *worker, vln_call_t **calls, size_t count)
     rollback.spec->reason = vln_arena_printf(
         call->arena, "rollback to revision %llu%s%s", (unsigned long long)revision->number,
         request->reason && request->reason[0] ? ": " : "", request->reason ? request->reason : "");
-    once_context_t context = {self, rollback_one, &rollback};
-    run_once(&context, calls, count);
+    deployer_once_run(self, rollback_one, &rollback, calls, count);
 }
 
 /* ---- change ---- */
@@ -499,8 +452,7 @@ change_one(deployer_worker_t *self, vln_call_t *call, vln_events_t *events, void
 void
 deployer_change_rollout(void *worker, vln_call_t **calls, size_t count)
 {
-    once_context_t context = {worker, change_one, NULL};
-    run_once(&context, calls, count);
+    deployer_once_run(worker, change_one, NULL, calls, count);
 }
 
 /* ---- read ---- */

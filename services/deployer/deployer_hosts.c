@@ -1,23 +1,15 @@
 /*
- * Hosts, which runners speak for, and what serves on them.
+ * Hosts, which runners speak for.
  */
 #include <string.h>
 
-#include "vln_page.h"
 #include "vln_text.h"
 
+#include "deployer.h"
 #include "deployer_refresh.h"
-#include "deployer_rollouts.h"
-#include "rollout.h"
+#include "deployer_telemetry.h"
 
-enum {
-    NAME_MAX_BYTES = 64,
-    ENVIRONMENTS_MAX = 32,
-    PORT_MAX = 65535,
-    PAGE_DEFAULT = 100,
-    PAGE_MAX = 1000,
-    ERROR_MAX = 1000
-};
+enum { NAME_MAX_BYTES = 64, ENVIRONMENTS_MAX = 32, PORT_MAX = 65535, ERROR_MAX = 1000 };
 
 #define NEW(arena, type, name, init)                   \
     type *name = vln_arena_alloc(arena, sizeof *name); \
@@ -120,11 +112,15 @@ check_report(vln_call_t *call, const Valion__V1__ReportHostStateRequest *request
 }
 
 static vln_err_t
-store_report(deployer_worker_t *self, const Valion__V1__ReportHostStateRequest *request)
+store_report(deployer_worker_t *self, vln_arena_t *arena,
+             const Valion__V1__ReportHostStateRequest *request)
 {
     vln_err_t err = deployer_store_begin(self->store);
     for (size_t i = 0; i < request->n_instances && err == VLN_OK; i++) {
         err = deployer_store_report_instance(self->store, request->host, request->instances[i]);
+    }
+    if (err == VLN_OK) {
+        err = deployer_telemetry_keep(self->store, arena, request);
     }
     if (err == VLN_OK) {
         err = deployer_store_report_host(self->store, request);
@@ -154,7 +150,7 @@ deployer_report_host_state(void *worker, vln_call_t **calls, size_t count)
         return;
     }
     if (err == VLN_OK) {
-        err = store_report(self, request);
+        err = store_report(self, call->arena, request);
     }
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
@@ -263,180 +259,6 @@ deployer_list_environments(void *worker, vln_call_t **calls, size_t count)
             environment->hosts[environment->n_hosts++] =
                 vln_arena_strdup(call->arena, hosts[i].name);
         }
-    }
-    vln_call_reply(call, &reply->base);
-}
-
-/* ---- endpoints ---- */
-
-static void
-count_instance(Valion__V1__ServedVersion *served, const deployer_instance_t *instance)
-{
-    served->replicas_wanted++;
-    served->replicas_ready += instance->state == VALION__V1__INSTANCE_STATE__INSTANCE_STATE_READY;
-}
-
-static Valion__V1__ServedVersion *
-begin_served(const deployer_instance_t *instance, vln_arena_t *arena)
-{
-    Valion__V1__ServedVersion *served = vln_arena_alloc(arena, sizeof *served);
-    valion__v1__served_version__init(served);
-    served->version = instance->wanted->version;
-    served->has_digest = served->has_rollout_id = served->has_share_permille = 1;
-    served->digest = instance->wanted->digest;
-    served->rollout_id = (ProtobufCBinaryData){
-        VLN_ID_BYTES, vln_arena_memdup(arena, instance->rollout_id.bytes, VLN_ID_BYTES)};
-    served->share_permille = instance->part == DEPLOYER_STABLE ? 1000 : 0;
-    served->has_replicas_wanted = served->has_replicas_ready = served->has_warm = 1;
-    served->warm = instance->part == DEPLOYER_WARM;
-    return served;
-}
-
-static Valion__V1__ServedVersion **
-place_of(Valion__V1__Endpoint *endpoint, const deployer_instance_t *instance)
-{
-    if (instance->part == DEPLOYER_STABLE) {
-        return &endpoint->stable;
-    }
-    if (instance->part == DEPLOYER_NEW) {
-        return &endpoint->canary;
-    }
-    for (size_t i = 0; i < endpoint->n_others; i++) {
-        if (memcmp(endpoint->others[i]->rollout_id.data, instance->rollout_id.bytes,
-                   VLN_ID_BYTES) == 0) {
-            return &endpoint->others[i];
-        }
-    }
-    return &endpoint->others[endpoint->n_others++];
-}
-
-static vln_err_t
-fill_endpoint(deployer_worker_t *self, vln_arena_t *arena, const deployer_endpoint_t *from,
-              Valion__V1__Endpoint *out)
-{
-    deployer_instance_t *instances = NULL;
-    size_t count = 0;
-    vln_err_t err = deployer_store_list_instances(
-        self->store, arena,
-        &(deployer_place_t){.environment = from->environment, .model = from->model}, &instances,
-        &count);
-    if (err == VLN_OK) {
-        err = deployer_endpoint_url(self->store, arena, from->environment, from->model, &out->url);
-    }
-    out->environment = vln_arena_strdup(arena, from->environment);
-    out->model = vln_arena_strdup(arena, from->model);
-    out->has_revision = out->has_updated_us = 1;
-    out->revision = (uint64_t)from->revision;
-    out->updated_us = from->updated_us;
-    out->others = vln_arena_alloc(arena, (count + 1) * sizeof(void *));
-    for (size_t i = 0; i < count && err == VLN_OK; i++) {
-        Valion__V1__ServedVersion **place = place_of(out, &instances[i]);
-        *place = *place ? *place : begin_served(&instances[i], arena);
-        count_instance(*place, &instances[i]);
-    }
-    return err;
-}
-
-static bool
-page_limits(vln_call_t *call, const Valion__V1__Page *page, int *limit)
-{
-    uint32_t size = page && page->has_size ? page->size : PAGE_DEFAULT;
-    if (size < 1 || size > PAGE_MAX) {
-        vln_call_refuse_field(call, "page.size", "1 to %d; %u was asked", PAGE_MAX, size);
-        return false;
-    }
-    *limit = (int)size;
-    return true;
-}
-
-/* "environment/model" of the last one. */
-static const char *
-endpoint_token(vln_call_t *call, const Valion__V1__Page *page)
-{
-    if (!page || !page->has_token || page->token.len == 0) {
-        return NULL;
-    }
-    char *text = vln_arena_alloc(call->arena, page->token.len + 1);
-    memcpy(text, page->token.data, page->token.len);
-    return text;
-}
-
-void
-deployer_list_endpoints(void *worker, vln_call_t **calls, size_t count)
-{
-    deployer_worker_t *self = worker;
-    vln_call_t *call = calls[0];
-    const Valion__V1__ListEndpointsRequest *request = (const void *)call->request;
-    deployer_filter_t filter = {.environment = request->environment, .model = request->model};
-    deployer_endpoint_t *endpoints = NULL;
-    size_t found = 0;
-    vln_assert(count == 1);
-    if (!page_limits(call, request->page, &filter.limit)) {
-        return;
-    }
-    vln_err_t err = deployer_store_list_endpoints(
-        self->store, call->arena, &filter, endpoint_token(call, request->page), &endpoints, &found);
-    NEW(call->arena, Valion__V1__ListEndpointsReply, reply, valion__v1__list_endpoints_reply__init);
-    vln_page_t page = {0};
-    reply->endpoints = vln_arena_alloc(call->arena, (found + 1) * sizeof(void *));
-    while (err == VLN_OK && reply->n_endpoints < found) {
-        NEW(call->arena, Valion__V1__Endpoint, endpoint, valion__v1__endpoint__init);
-        err = fill_endpoint(self, call->arena, &endpoints[reply->n_endpoints], endpoint);
-        if (err != VLN_OK || !vln_page_take(&page, call->arena, &endpoint->base)) {
-            break;
-        }
-        reply->endpoints[reply->n_endpoints++] = endpoint;
-    }
-    if (err != VLN_OK) {
-        vln_call_refuse_store(call, err);
-        return;
-    }
-    if (reply->n_endpoints < found || found == (size_t)filter.limit) {
-        const Valion__V1__Endpoint *last = reply->endpoints[reply->n_endpoints - 1];
-        char *token = vln_arena_printf(call->arena, "%s/%s", last->environment, last->model);
-        reply->has_next_token = 1;
-        reply->next_token = (ProtobufCBinaryData){strlen(token), (uint8_t *)token};
-    }
-    vln_call_reply(call, &reply->base);
-}
-
-void
-deployer_list_revisions(void *worker, vln_call_t **calls, size_t count)
-{
-    deployer_worker_t *self = worker;
-    vln_call_t *call = calls[0];
-    const Valion__V1__ListRevisionsRequest *request = (const void *)call->request;
-    deployer_filter_t filter = {.environment = request->environment, .model = request->model};
-    size_t found = 0;
-    int64_t before = 0;
-    vln_assert(count == 1);
-    if (!request->environment || !request->model) {
-        vln_call_refuse_field(call, "environment", "environment and model are needed");
-        return;
-    }
-    if (!page_limits(call, request->page, &filter.limit)) {
-        return;
-    }
-    if (request->page && request->page->token.len == sizeof before) {
-        memcpy(&before, request->page->token.data, sizeof before);
-    }
-    NEW(call->arena, Valion__V1__ListRevisionsReply, reply, valion__v1__list_revisions_reply__init);
-    vln_err_t err = deployer_store_list_revisions(self->store, call->arena, &filter, before,
-                                                  &reply->revisions, &found);
-    if (err != VLN_OK) {
-        vln_call_refuse_store(call, err);
-        return;
-    }
-    vln_page_t page = {0};
-    while (reply->n_revisions < found &&
-           vln_page_take(&page, call->arena, &reply->revisions[reply->n_revisions]->base)) {
-        reply->n_revisions++;
-    }
-    if (reply->n_revisions < found || found == (size_t)filter.limit) {
-        before = (int64_t)reply->revisions[reply->n_revisions - 1]->number;
-        reply->has_next_token = 1;
-        reply->next_token = (ProtobufCBinaryData){
-            sizeof before, vln_arena_memdup(call->arena, &before, sizeof before)};
     }
     vln_call_reply(call, &reply->base);
 }

@@ -20,12 +20,12 @@ const vln_method_t deployer_methods[] = {
     {"ListEndpoints",    deployer_list_endpoints,     READERS,   0,           4096},
     {"ListRevisions",    deployer_list_revisions,     READERS,   0,           4096},
     {"ListEnvironments", deployer_list_environments,  READERS,   0,           1024},
+    {"StopServing",      deployer_stop_serving,       DEPLOYERS, VLN_MUTATES, 4096},
+    {"SetWatchRule",     deployer_set_watch_rule,     DEPLOYERS, VLN_MUTATES, 8192},
+    {"ListWatchRules",   deployer_list_watch_rules,   READERS,   0,           4096},
     {"GetHostState",     deployer_get_host_state,     RUNNERS,   VLN_PARKS,   16384},
     {"ReportHostState",  deployer_report_host_state,  RUNNERS,   0,           262144},
     {"ListHosts",        deployer_list_hosts,         READERS,   0,           1024},
 };
 /* clang-format on */
 const size_t deployer_method_count = VLN_COUNT(deployer_methods);
-
-const char *const deployer_planned[] = {"StopServing", "SetWatchRule", "ListWatchRules"};
-const size_t deployer_planned_count = VLN_COUNT(deployer_planned);

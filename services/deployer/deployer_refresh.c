@@ -4,6 +4,8 @@
 
 #include "vln_pb.h"
 
+#include "room.h"
+
 /* ---- one host ---- */
 
 static void
@@ -111,6 +113,7 @@ refresh_host(deployer_store_t *store, vln_arena_t *arena, const deployer_host_t 
     state.n_environments = host->environment_count;
     add_instances(&state, instances, count, arena);
     add_endpoints(&state, instances, count, arena);
+    room_cut(&state, arena);
     if (host->generation > 0 && is_same(&state, host->state, arena)) {
         return VLN_OK;
     }

@@ -7,6 +7,7 @@
 #include "rollout.h"
 
 enum {
+    ACTIVE_MAX = 100,
     REPLICAS_MAX = 16,
     VARIABLES_MAX = 64,
     REASON_MAX = 500,
@@ -218,6 +219,22 @@ deployer_rollout_record(deployer_store_t *store, vln_events_t *events, deployer_
     snprintf(type, sizeof type, "rollout.%s", rollout_state_name(decision->to_state));
     vln_events_add(events, type, record->spec->model, actor, facts);
     return deployer_store_add_decision(store, rollout->id.bytes, decision);
+}
+
+vln_err_t
+deployer_find_blocking(deployer_store_t *store, vln_arena_t *arena, const char *environment,
+                       const char *model, deployer_rollout_t **out)
+{
+    deployer_rollout_t *active = NULL;
+    size_t count = 0;
+    const deployer_filter_t filter = {
+        .environment = environment, .model = model, .active = true, .limit = ACTIVE_MAX};
+    vln_err_t err = deployer_store_list_rollouts(store, arena, &filter, &active, &count);
+    *out = NULL;
+    for (size_t i = 0; i < count && err == VLN_OK && !*out; i++) {
+        *out = rollout_blocks(active[i].record->state) ? &active[i] : NULL;
+    }
+    return err;
 }
 
 vln_err_t

@@ -27,6 +27,11 @@ VLN_MUST_USE vln_err_t deployer_rollout_record(deployer_store_t *store, vln_even
 VLN_MUST_USE vln_err_t deployer_rollout_show(deployer_store_t *store, vln_arena_t *arena,
                                              deployer_rollout_t *rollout, uint64_t after);
 
+/* A rollout of the endpoint that the next one has to wait for, in the arena; NULL: none. */
+VLN_MUST_USE vln_err_t deployer_find_blocking(deployer_store_t *store, vln_arena_t *arena,
+                                              const char *environment, const char *model,
+                                              deployer_rollout_t **out);
+
 /* "http://127.0.0.1:8081/v2/models/houses", or "" if no host offers the environment. */
 VLN_MUST_USE vln_err_t deployer_endpoint_url(deployer_store_t *store, vln_arena_t *arena,
                                              const char *environment, const char *model,

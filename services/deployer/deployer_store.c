@@ -6,128 +6,9 @@
 #include "vln_log.h"
 #include "vln_pb.h"
 
-enum { RECORD_BUDGET = 4 * 1024 * 1024, LOCK = 1447774542 };
+#include "deployer_store_inside.h"
 
-/* clang-format off */
-enum {
-    FIND_REQUESTS, KEEP_REQUESTS, FENCE, SWEEP_REQUESTS, INSERT_EVENTS, TAKE_LOCK,
-    FIND_ROLLOUT, ADD_ROLLOUT, SAVE_ROLLOUT, LIST_ROLLOUTS, LIST_OPEN, ADD_DECISION, LIST_DECISIONS,
-    ADD_ENDPOINT, FIND_ENDPOINT, SAVE_ENDPOINT, LIST_ENDPOINTS, END_REVISION, ADD_REVISION,
-    LIST_REVISIONS, LIST_INSTANCES, SAVE_INSTANCE, REPORT_INSTANCE, DELETE_INSTANCE, COOL, REMOVE,
-    LIST_HOSTS, SEE_HOST, REPORT_HOST, SAVE_HOST, COUNT,
-};
-
-#define ROLLOUT_COLUMNS                                                                             \
-    "id, record, version_record, asked, promoted, grant_closed, progress, created, now()"
-#define US(parameter) "to_timestamp(0) + " parameter "::bigint * interval '1 microsecond'"
-
-static const vln_pg_stmt_t statements[] = {
-    [FIND_REQUESTS]  = {"find_requests", VLN_ONCE_FIND_SQL},
-    [KEEP_REQUESTS]  = {"keep_requests", VLN_ONCE_KEEP_SQL},
-    [FENCE]          = {"fence", VLN_ONCE_FENCE_SQL},
-    [SWEEP_REQUESTS] = {"sweep_requests", VLN_ONCE_SWEEP_SQL},
-    [INSERT_EVENTS]  = {"insert_events", VLN_EVENT_INSERT_SQL},
-    [TAKE_LOCK] = {"take_lock",
-        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock($1::bigint))"
-        " SELECT clock_timestamp() FROM held"},
-    [FIND_ROLLOUT] = {"find_rollout",
-        "SELECT " ROLLOUT_COLUMNS " FROM rollout WHERE id = $1::bytea"},
-    [ADD_ROLLOUT] = {"add_rollout",
-        "INSERT INTO rollout (id, environment, model, state, sequence, record, version_record)"
-        " VALUES ($1::bytea, $2::text, $3::text, $4::integer, $5::bigint, $6::bytea, $7::bytea)"},
-    [SAVE_ROLLOUT] = {"save_rollout",
-        "UPDATE rollout SET state = $2::integer, sequence = $3::bigint, record = $4::bytea,"
-        "       asked = $5::text, promoted = $6::boolean, grant_closed = $7::boolean,"
-        "       progress = CASE WHEN $8::boolean THEN now() ELSE progress END"
-        " WHERE id = $1::bytea"},
-    [LIST_ROLLOUTS] = {"list_rollouts",
-        "SELECT " ROLLOUT_COLUMNS " FROM rollout"
-        " WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR model = $2)"
-        "   AND ($3::integer = 0 OR state = $3)"
-        "   AND (NOT $4::boolean OR state NOT IN (8, 10, 11))"
-        "   AND ($5::bytea IS NULL OR id < $5)"
-        " ORDER BY id DESC LIMIT $6::integer"},
-    [LIST_OPEN] = {"list_open",
-        "SELECT " ROLLOUT_COLUMNS " FROM rollout"
-        " WHERE state NOT IN (8, 10, 11) OR NOT grant_closed ORDER BY created LIMIT $1::integer"},
-    [ADD_DECISION] = {"add_decision",
-        "INSERT INTO decision (rollout_id, sequence, record)"
-        " VALUES ($1::bytea, $2::bigint, $3::bytea)"},
-    [LIST_DECISIONS] = {"list_decisions",
-        "SELECT record FROM decision WHERE rollout_id = $1::bytea AND sequence > $2::bigint"
-        "   AND ($3::bigint = 0 OR sequence < $3) ORDER BY sequence DESC LIMIT $4::integer"},
-    [ADD_ENDPOINT] = {"add_endpoint",
-        "INSERT INTO endpoint (environment, model) VALUES ($1::text, $2::text)"
-        " ON CONFLICT DO NOTHING"},
-    [FIND_ENDPOINT] = {"find_endpoint",
-        "SELECT environment, model, stable, revision, updated FROM endpoint"
-        " WHERE environment = $1::text AND model = $2::text"},
-    [SAVE_ENDPOINT] = {"save_endpoint",
-        "UPDATE endpoint SET stable = $3::bytea, revision = $4::bigint, updated = now()"
-        " WHERE environment = $1::text AND model = $2::text"},
-    [LIST_ENDPOINTS] = {"list_endpoints",
-        "SELECT environment, model, stable, revision, updated FROM endpoint"
-        " WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR model = $2)"
-        "   AND ($3::text IS NULL OR environment || '/' || model > $3 COLLATE \"C\")"
-        " ORDER BY (environment || '/' || model) COLLATE \"C\" LIMIT $4::integer"},
-    [END_REVISION] = {"end_revision",
-        "UPDATE revision SET until = now()"
-        " WHERE environment = $1::text AND model = $2::text AND until IS NULL"},
-    [ADD_REVISION] = {"add_revision",
-        "INSERT INTO revision (environment, model, number, version, digest, rollout_id, actor, why)"
-        " VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::bytea, $6::bytea, $7::text,"
-        "         $8::text)"},
-    [LIST_REVISIONS] = {"list_revisions",
-        "SELECT number, version, digest, rollout_id, since, until, actor, why FROM revision"
-        " WHERE environment = $1::text AND model = $2::text"
-        "   AND ($3::bigint = 0 OR number < $3) ORDER BY number DESC LIMIT $4::integer"},
-    [LIST_INSTANCES] = {"list_instances",
-        "SELECT id, rollout_id, host, part, wanted, report, warm_until, state FROM instance"
-        " WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR model = $2)"
-        "   AND ($3::text IS NULL OR host = $3) ORDER BY id"},
-    [SAVE_INSTANCE] = {"save_instance",
-        "INSERT INTO instance (id, rollout_id, environment, model, version, host, part, wanted,"
-        "                      warm_until)"
-        " VALUES ($1::bytea, $2::bytea, $3::text, $4::text, $5::text, $6::text, $7::integer,"
-        "         $8::bytea, CASE WHEN $9::bigint = 0 THEN NULL ELSE " US("$9") " END)"
-        " ON CONFLICT (id) DO UPDATE SET rollout_id = excluded.rollout_id, part = excluded.part,"
-        "    warm_until = excluded.warm_until, wanted = excluded.wanted"},
-    [REPORT_INSTANCE] = {"report_instance",
-        "UPDATE instance SET state = $3::integer, report = $4::bytea"
-        " WHERE id = $1::bytea AND host = $2::text"},
-    [DELETE_INSTANCE] = {"delete_instance", "DELETE FROM instance WHERE id = $1::bytea"},
-    [COOL] = {"cool",
-        "UPDATE instance SET part = 4 WHERE part = 3 AND warm_until <= now()"},
-    /* 6: STOPPED. A host that was told to stop it and no longer reports it has stopped it too. */
-    [REMOVE] = {"remove", "DELETE FROM instance WHERE part = 4 AND state = 6"},
-    [LIST_HOSTS] = {"list_hosts",
-        "SELECT name, generation, applied, state, environments, error, isolation, seen, now()"
-        "  FROM host WHERE $1::text IS NULL OR name = $1 ORDER BY name"},
-    [SEE_HOST] = {"see_host",
-        "INSERT INTO host (name, state, environments, isolation)"
-        " VALUES ($1::text, '', $2::bytea, $3::text)"
-        " ON CONFLICT (name) DO UPDATE SET environments = excluded.environments,"
-        "    isolation = excluded.isolation, seen = now()"},
-    [REPORT_HOST] = {"report_host",
-        "UPDATE host SET applied = greatest(applied, $2::bigint), error = $3::text, seen = now()"
-        " WHERE name = $1::text"},
-    [SAVE_HOST] = {"save_host",
-        "UPDATE host SET generation = $2::bigint, state = $3::bytea WHERE name = $1::text"},
-    [COUNT] = {"count",
-        "SELECT count(*), count(*) FILTER (WHERE state IN (6, 7, 8)),"
-        "       count(*) FILTER (WHERE state = 11), count(*) FILTER (WHERE state = 10),"
-        "       count(*) FILTER (WHERE state NOT IN (7, 8, 10, 11)),"
-        "       (SELECT count(*) FROM endpoint WHERE stable IS NOT NULL),"
-        "       coalesce(avg(extract(epoch FROM promoted_at - created) * 1000), 0)::float8"
-        "  FROM (SELECT r.state, r.created,"
-        "               (SELECT min(since) FROM revision v WHERE v.rollout_id = r.id) AS promoted_at"
-        "          FROM rollout r) AS r"},
-};
-/* clang-format on */
-
-struct deployer_store {
-    vln_pg_t *pg;
-};
+enum { LOCK = 1447774542 };
 
 /* ---- life ---- */
 
@@ -137,8 +18,8 @@ deployer_store_open(deployer_store_t **out, const char *database)
     const vln_pg_config_t config = {.conninfo = database,
                                     .application = "valion-deployer",
                                     .search_path = "deployment",
-                                    .statements = statements,
-                                    .statement_count = VLN_COUNT(statements)};
+                                    .statements = deployer_statements,
+                                    .statement_count = deployer_statement_count};
     deployer_store_t *self = vln_calloc(1, sizeof *self);
     vln_err_t err = vln_pg_open(&self->pg, &config);
     if (!self->pg) {
@@ -181,7 +62,12 @@ deployer_store_write_events(deployer_store_t *self, vln_events_t *events)
 vln_err_t
 deployer_store_sweep(deployer_store_t *self)
 {
-    return vln_pg_run(self->pg, SWEEP_REQUESTS, NULL, NULL);
+    static const size_t sweeps[] = {SWEEP_REQUESTS, SWEEP_PROXY, SWEEP_REFERENCES};
+    vln_err_t err = VLN_OK;
+    for (size_t i = 0; i < VLN_COUNT(sweeps) && err == VLN_OK; i++) {
+        err = deployer_store_change(self, sweeps[i], NULL);
+    }
+    return err;
 }
 
 vln_err_t
@@ -219,18 +105,17 @@ deployer_store_lock(deployer_store_t *self, int64_t *now_us)
 
 /* ---- records ---- */
 
-static void
-put_message(vln_pg_args_t *args, vln_arena_t *arena, const ProtobufCMessage *message)
+void
+deployer_store_put(vln_pg_args_t *args, vln_arena_t *arena, const ProtobufCMessage *message)
 {
     size_t size = 0;
     const uint8_t *bytes = vln_pb_pack(message, arena, &size);
     vln_pg_bytes(args, bytes, size);
 }
 
-/* What was stored was checked when it came in; NULL only if the record itself was changed. */
-static void *
-get_message(const PGresult *result, int row, int column, vln_arena_t *arena,
-            const ProtobufCMessageDescriptor *type)
+void *
+deployer_store_message(const PGresult *result, int row, int column, vln_arena_t *arena,
+                       const ProtobufCMessageDescriptor *type)
 {
     size_t size = 0;
     ProtobufCMessage *message = NULL;
@@ -244,8 +129,8 @@ get_message(const PGresult *result, int row, int column, vln_arena_t *arena,
     return message;
 }
 
-static void
-get_id(const PGresult *result, int row, int column, vln_id_t *out)
+void
+deployer_store_id(const PGresult *result, int row, int column, vln_id_t *out)
 {
     size_t size = 0;
     const uint8_t *bytes = vln_pg_get_bytes(result, row, column, &size);
@@ -255,25 +140,24 @@ get_id(const PGresult *result, int row, int column, vln_id_t *out)
     }
 }
 
-static char *
-get_text(const PGresult *result, int row, int column, vln_arena_t *arena)
+char *
+deployer_store_text(const PGresult *result, int row, int column, vln_arena_t *arena)
 {
     return vln_pg_is_null(result, row, column)
                ? NULL
                : vln_arena_strdup(arena, vln_pg_get_text(result, row, column));
 }
 
-static ProtobufCBinaryData
-get_bytes(const PGresult *result, int row, int column, vln_arena_t *arena)
+ProtobufCBinaryData
+deployer_store_bytes(const PGresult *result, int row, int column, vln_arena_t *arena)
 {
     size_t size = 0;
     const uint8_t *bytes = vln_pg_get_bytes(result, row, column, &size);
     return (ProtobufCBinaryData){size, vln_arena_memdup(arena, bytes, size)};
 }
 
-/* Runs and clears. */
-static vln_err_t
-change(deployer_store_t *self, size_t statement, const vln_pg_args_t *args)
+vln_err_t
+deployer_store_change(deployer_store_t *self, size_t statement, const vln_pg_args_t *args)
 {
     return vln_pg_run(self->pg, statement, args, NULL);
 }
@@ -284,15 +168,15 @@ static vln_err_t
 read_rollout(const PGresult *result, int row, vln_arena_t *arena, deployer_rollout_t *out)
 {
     *out = (deployer_rollout_t){
-        .record = get_message(result, row, 1, arena, &valion__v1__rollout__descriptor),
-        .version = get_message(result, row, 2, arena, &valion__v1__version__descriptor),
-        .asked = get_text(result, row, 3, arena),
+        .record = deployer_store_message(result, row, 1, arena, &valion__v1__rollout__descriptor),
+        .version = deployer_store_message(result, row, 2, arena, &valion__v1__version__descriptor),
+        .asked = deployer_store_text(result, row, 3, arena),
         .promoted = vln_pg_get_bool(result, row, 4),
         .grant_closed = vln_pg_get_bool(result, row, 5),
         .progress_us = vln_pg_get_us(result, row, 6),
         .created_us = vln_pg_get_us(result, row, 7),
         .now_us = vln_pg_get_us(result, row, 8)};
-    get_id(result, row, 0, &out->id);
+    deployer_store_id(result, row, 0, &out->id);
     return out->record && out->record->spec && out->version ? VLN_OK : VLN_DATA_LOSS;
 }
 
@@ -335,16 +219,17 @@ deployer_store_find_rollout(deployer_store_t *self, vln_arena_t *arena,
 vln_err_t
 deployer_store_add_rollout(deployer_store_t *self, const deployer_rollout_t *rollout)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, rollout->id.bytes, VLN_ID_BYTES);
     vln_pg_text(&args, rollout->record->spec->environment);
     vln_pg_text(&args, rollout->record->spec->model);
     vln_pg_i32(&args, (int32_t)rollout->record->state);
     vln_pg_i64(&args, (int64_t)rollout->record->sequence);
-    put_message(&args, arena, &rollout->record->base);
-    put_message(&args, arena, &rollout->version->base);
-    vln_err_t err = change(self, ADD_ROLLOUT, &args);
+    deployer_store_put(&args, arena, &rollout->record->base);
+    deployer_store_put(&args, arena, &rollout->version->base);
+    vln_pg_bool(&args, rollout->goes_back);
+    vln_err_t err = deployer_store_change(self, ADD_ROLLOUT, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -353,17 +238,17 @@ vln_err_t
 deployer_store_save_rollout(deployer_store_t *self, const deployer_rollout_t *rollout,
                             bool progress)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, rollout->id.bytes, VLN_ID_BYTES);
     vln_pg_i32(&args, (int32_t)rollout->record->state);
     vln_pg_i64(&args, (int64_t)rollout->record->sequence);
-    put_message(&args, arena, &rollout->record->base);
+    deployer_store_put(&args, arena, &rollout->record->base);
     vln_pg_text(&args, rollout->asked);
     vln_pg_bool(&args, rollout->promoted);
     vln_pg_bool(&args, rollout->grant_closed);
     vln_pg_bool(&args, progress);
-    vln_err_t err = change(self, SAVE_ROLLOUT, &args);
+    vln_err_t err = deployer_store_change(self, SAVE_ROLLOUT, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -391,12 +276,12 @@ vln_err_t
 deployer_store_add_decision(deployer_store_t *self, const uint8_t id[VLN_ID_BYTES],
                             const Valion__V1__Decision *decision)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, id, VLN_ID_BYTES);
     vln_pg_i64(&args, (int64_t)decision->sequence);
-    put_message(&args, arena, &decision->base);
-    vln_err_t err = change(self, ADD_DECISION, &args);
+    deployer_store_put(&args, arena, &decision->base);
+    vln_err_t err = deployer_store_change(self, ADD_DECISION, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -419,7 +304,7 @@ deployer_store_list_decisions(deployer_store_t *self, vln_arena_t *arena,
         *out = vln_arena_alloc(arena, ((size_t)rows + 1) * sizeof **out);
         for (int row = 0; row < rows && err == VLN_OK; row++) {
             Valion__V1__Decision *decision =
-                get_message(result, row, 0, arena, &valion__v1__decision__descriptor);
+                deployer_store_message(result, row, 0, arena, &valion__v1__decision__descriptor);
             (*out)[*count] = decision;
             *count += decision != NULL;
             err = decision ? VLN_OK : VLN_DATA_LOSS;
@@ -434,12 +319,12 @@ deployer_store_list_decisions(deployer_store_t *self, vln_arena_t *arena,
 static void
 read_endpoint(const PGresult *result, int row, vln_arena_t *arena, deployer_endpoint_t *out)
 {
-    *out = (deployer_endpoint_t){.environment = get_text(result, row, 0, arena),
-                                 .model = get_text(result, row, 1, arena),
+    *out = (deployer_endpoint_t){.environment = deployer_store_text(result, row, 0, arena),
+                                 .model = deployer_store_text(result, row, 1, arena),
                                  .has_stable = !vln_pg_is_null(result, row, 2),
                                  .revision = vln_pg_get_i64(result, row, 3),
                                  .updated_us = vln_pg_get_us(result, row, 4)};
-    get_id(result, row, 2, &out->stable);
+    deployer_store_id(result, row, 2, &out->stable);
 }
 
 vln_err_t
@@ -450,7 +335,7 @@ deployer_store_get_endpoint(deployer_store_t *self, vln_arena_t *arena, const ch
     PGresult *result = NULL;
     vln_pg_text(&args, environment);
     vln_pg_text(&args, model);
-    vln_err_t err = change(self, ADD_ENDPOINT, &args);
+    vln_err_t err = deployer_store_change(self, ADD_ENDPOINT, &args);
     if (err == VLN_OK) {
         err = vln_pg_run(self->pg, FIND_ENDPOINT, &args, &result);
     }
@@ -469,7 +354,16 @@ deployer_store_save_endpoint(deployer_store_t *self, const deployer_endpoint_t *
     vln_pg_text(&args, endpoint->model);
     vln_pg_bytes_or_null(&args, endpoint->stable.bytes, endpoint->has_stable ? VLN_ID_BYTES : 0);
     vln_pg_i64(&args, endpoint->revision);
-    return change(self, SAVE_ENDPOINT, &args);
+    return deployer_store_change(self, SAVE_ENDPOINT, &args);
+}
+
+vln_err_t
+deployer_store_end_serving(deployer_store_t *self, const char *environment, const char *model)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_text(&args, environment);
+    vln_pg_text(&args, model);
+    return deployer_store_change(self, END_SERVING, &args);
 }
 
 vln_err_t
@@ -504,7 +398,7 @@ deployer_store_add_revision(deployer_store_t *self, const char *environment, con
     vln_pg_args_t args = {0};
     vln_pg_text(&ended, environment);
     vln_pg_text(&ended, model);
-    vln_err_t err = change(self, END_REVISION, &ended);
+    vln_err_t err = deployer_store_change(self, END_REVISION, &ended);
     if (err != VLN_OK) {
         return err;
     }
@@ -516,7 +410,7 @@ deployer_store_add_revision(deployer_store_t *self, const char *environment, con
     vln_pg_bytes(&args, revision->rollout_id.data, revision->rollout_id.len);
     vln_pg_text(&args, revision->actor);
     vln_pg_text(&args, revision->why);
-    return change(self, ADD_REVISION, &args);
+    return deployer_store_change(self, ADD_REVISION, &args);
 }
 
 static Valion__V1__Revision *
@@ -526,14 +420,14 @@ read_revision(const PGresult *result, int row, vln_arena_t *arena)
     valion__v1__revision__init(out);
     out->has_number = out->has_digest = out->has_rollout_id = out->has_from_us = 1;
     out->number = (uint64_t)vln_pg_get_i64(result, row, 0);
-    out->version = get_text(result, row, 1, arena);
-    out->digest = get_bytes(result, row, 2, arena);
-    out->rollout_id = get_bytes(result, row, 3, arena);
+    out->version = deployer_store_text(result, row, 1, arena);
+    out->digest = deployer_store_bytes(result, row, 2, arena);
+    out->rollout_id = deployer_store_bytes(result, row, 3, arena);
     out->from_us = vln_pg_get_us(result, row, 4);
     out->has_until_us = !vln_pg_is_null(result, row, 5);
     out->until_us = vln_pg_get_us(result, row, 5);
-    out->actor = get_text(result, row, 6, arena);
-    out->why = get_text(result, row, 7, arena);
+    out->actor = deployer_store_text(result, row, 6, arena);
+    out->why = deployer_store_text(result, row, 7, arena);
     return out;
 }
 
@@ -567,16 +461,19 @@ static vln_err_t
 read_instance(const PGresult *result, int row, vln_arena_t *arena, deployer_instance_t *out)
 {
     *out = (deployer_instance_t){
-        .host = get_text(result, row, 2, arena),
+        .host = deployer_store_text(result, row, 2, arena),
         .part = (deployer_part_t)vln_pg_get_i64(result, row, 3),
-        .wanted = get_message(result, row, 4, arena, &valion__v1__wanted_instance__descriptor),
+        .wanted =
+            deployer_store_message(result, row, 4, arena, &valion__v1__wanted_instance__descriptor),
         .warm_until_us = vln_pg_is_null(result, row, 6) ? 0 : vln_pg_get_us(result, row, 6),
         .state = (Valion__V1__InstanceState)vln_pg_get_i64(result, row, 7)};
-    get_id(result, row, 0, &out->id);
-    get_id(result, row, 1, &out->rollout_id);
+    deployer_store_id(result, row, 0, &out->id);
+    deployer_store_id(result, row, 1, &out->rollout_id);
     if (!vln_pg_is_null(result, row, 5)) {
-        out->report = get_message(result, row, 5, arena, &valion__v1__instance_report__descriptor);
+        out->report =
+            deployer_store_message(result, row, 5, arena, &valion__v1__instance_report__descriptor);
     }
+    out->reference = deployer_store_bytes(result, row, 8, arena);
     return out->wanted ? VLN_OK : VLN_DATA_LOSS;
 }
 
@@ -606,7 +503,7 @@ deployer_store_list_instances(deployer_store_t *self, vln_arena_t *arena,
 vln_err_t
 deployer_store_save_instance(deployer_store_t *self, const deployer_instance_t *instance)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, instance->id.bytes, VLN_ID_BYTES);
     vln_pg_bytes(&args, instance->rollout_id.bytes, VLN_ID_BYTES);
@@ -615,9 +512,10 @@ deployer_store_save_instance(deployer_store_t *self, const deployer_instance_t *
     vln_pg_text(&args, instance->wanted->version);
     vln_pg_text(&args, instance->host);
     vln_pg_i32(&args, (int32_t)instance->part);
-    put_message(&args, arena, &instance->wanted->base);
+    deployer_store_put(&args, arena, &instance->wanted->base);
     vln_pg_i64(&args, instance->warm_until_us);
-    vln_err_t err = change(self, SAVE_INSTANCE, &args);
+    vln_pg_bytes_or_null(&args, instance->reference.data, instance->reference.len);
+    vln_err_t err = deployer_store_change(self, SAVE_INSTANCE, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -626,13 +524,13 @@ vln_err_t
 deployer_store_report_instance(deployer_store_t *self, const char *host,
                                const Valion__V1__InstanceReport *report)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, report->instance_id.data, report->instance_id.len);
     vln_pg_text(&args, host);
     vln_pg_i32(&args, (int32_t)report->state);
-    put_message(&args, arena, &report->base);
-    vln_err_t err = change(self, REPORT_INSTANCE, &args);
+    deployer_store_put(&args, arena, &report->base);
+    vln_err_t err = deployer_store_change(self, REPORT_INSTANCE, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -642,7 +540,7 @@ deployer_store_delete_instance(deployer_store_t *self, const uint8_t id[VLN_ID_B
 {
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, id, VLN_ID_BYTES);
-    return change(self, DELETE_INSTANCE, &args);
+    return deployer_store_change(self, DELETE_INSTANCE, &args);
 }
 
 static vln_err_t
@@ -672,17 +570,17 @@ deployer_store_remove_stopped(deployer_store_t *self, int64_t *removed)
 static vln_err_t
 read_host(const PGresult *result, int row, vln_arena_t *arena, deployer_host_t *out)
 {
-    Valion__V1__ListEnvironmentsReply *offered =
-        get_message(result, row, 4, arena, &valion__v1__list_environments_reply__descriptor);
+    Valion__V1__ListEnvironmentsReply *offered = deployer_store_message(
+        result, row, 4, arena, &valion__v1__list_environments_reply__descriptor);
     *out = (deployer_host_t){
-        .name = get_text(result, row, 0, arena),
+        .name = deployer_store_text(result, row, 0, arena),
         .generation = vln_pg_get_i64(result, row, 1),
         .applied = vln_pg_get_i64(result, row, 2),
-        .state = get_message(result, row, 3, arena, &valion__v1__host_state__descriptor),
+        .state = deployer_store_message(result, row, 3, arena, &valion__v1__host_state__descriptor),
         .environments = offered ? offered->environments : NULL,
         .environment_count = offered ? offered->n_environments : 0,
-        .error = get_text(result, row, 5, arena),
-        .isolation = get_text(result, row, 6, arena),
+        .error = deployer_store_text(result, row, 5, arena),
+        .isolation = deployer_store_text(result, row, 6, arena),
         .seen_us = vln_pg_get_us(result, row, 7),
         .now_us = vln_pg_get_us(result, row, 8)};
     return out->state && offered ? VLN_OK : VLN_DATA_LOSS;
@@ -734,15 +632,15 @@ deployer_store_find_host(deployer_store_t *self, vln_arena_t *arena, const char 
 vln_err_t
 deployer_store_see_host(deployer_store_t *self, const Valion__V1__GetHostStateRequest *request)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     Valion__V1__ListEnvironmentsReply offered = VALION__V1__LIST_ENVIRONMENTS_REPLY__INIT;
     offered.environments = request->environments;
     offered.n_environments = request->n_environments;
     vln_pg_text(&args, request->host);
-    put_message(&args, arena, &offered.base);
+    deployer_store_put(&args, arena, &offered.base);
     vln_pg_text(&args, request->isolation ? request->isolation : "");
-    vln_err_t err = change(self, SEE_HOST, &args);
+    vln_err_t err = deployer_store_change(self, SEE_HOST, &args);
     vln_arena_destroy(&arena);
     return err;
 }
@@ -755,18 +653,18 @@ deployer_store_report_host(deployer_store_t *self,
     vln_pg_text(&args, request->host);
     vln_pg_i64(&args, (int64_t)request->generation);
     vln_pg_text(&args, request->error ? request->error : "");
-    return change(self, REPORT_HOST, &args);
+    return deployer_store_change(self, REPORT_HOST, &args);
 }
 
 vln_err_t
 deployer_store_save_host_state(deployer_store_t *self, const Valion__V1__HostState *state)
 {
-    vln_arena_t *arena = vln_arena_new(RECORD_BUDGET);
+    vln_arena_t *arena = vln_arena_new(DEPLOYER_RECORD_BUDGET);
     vln_pg_args_t args = {0};
     vln_pg_text(&args, state->host);
     vln_pg_i64(&args, (int64_t)state->generation);
-    put_message(&args, arena, &state->base);
-    vln_err_t err = change(self, SAVE_HOST, &args);
+    deployer_store_put(&args, arena, &state->base);
+    vln_err_t err = deployer_store_change(self, SAVE_HOST, &args);
     vln_arena_destroy(&arena);
     return err;
 }

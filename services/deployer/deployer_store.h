@@ -28,6 +28,7 @@ void deployer_store_close(deployer_store_t **self_p);
 VLN_MUST_USE vln_err_t deployer_store_ensure(deployer_store_t *self);
 vln_once_t deployer_store_once(deployer_store_t *self);
 VLN_MUST_USE vln_err_t deployer_store_write_events(deployer_store_t *self, vln_events_t *events);
+/* Old replies, fences, counters and references that nothing needs. */
 VLN_MUST_USE vln_err_t deployer_store_sweep(deployer_store_t *self);
 
 VLN_MUST_USE vln_err_t deployer_store_begin(deployer_store_t *self); /* with the lock */
@@ -47,6 +48,7 @@ typedef struct deployer_rollout {
     char *asked;                  /* to abort: why; NULL */
     bool promoted;
     bool grant_closed;
+    bool goes_back; /* made by Rollback; written when it is added, never read */
     int64_t progress_us;
     int64_t created_us;
     int64_t now_us;
@@ -111,6 +113,9 @@ VLN_MUST_USE vln_err_t deployer_store_get_endpoint(deployer_store_t *self, vln_a
                                                    deployer_endpoint_t *out);
 VLN_MUST_USE vln_err_t deployer_store_save_endpoint(deployer_store_t *self,
                                                     const deployer_endpoint_t *endpoint);
+/* It has no stable version any more, and its last revision ends. */
+VLN_MUST_USE vln_err_t deployer_store_end_serving(deployer_store_t *self, const char *environment,
+                                                  const char *model);
 /* By environment and model, after this one; NULL texts: all of them. */
 VLN_MUST_USE vln_err_t deployer_store_list_endpoints(deployer_store_t *self, vln_arena_t *arena,
                                                      const deployer_filter_t *filter,
@@ -146,6 +151,7 @@ typedef struct deployer_instance {
     Valion__V1__InstanceReport *report; /* NULL: none yet */
     int64_t warm_until_us;              /* 0: for good */
     Valion__V1__InstanceState state;
+    ProtobufCBinaryData reference; /* id of what its bins are made of; empty: it has none */
 } deployer_instance_t;
 
 /* Of an endpoint, or of a host; what is NULL is any. By id. */
@@ -157,7 +163,7 @@ typedef struct deployer_place {
 VLN_MUST_USE vln_err_t deployer_store_list_instances(deployer_store_t *self, vln_arena_t *arena,
                                                      const deployer_place_t *place,
                                                      deployer_instance_t **out, size_t *count);
-/* Adds it, or changes rollout, part and warm_until. */
+/* Adds it, or changes rollout, part, wanted and warm_until. */
 VLN_MUST_USE vln_err_t deployer_store_save_instance(deployer_store_t *self,
                                                     const deployer_instance_t *instance);
 VLN_MUST_USE vln_err_t deployer_store_report_instance(deployer_store_t *self, const char *host,
@@ -202,7 +208,7 @@ typedef struct deployer_numbers {
     int64_t total;
     int64_t successful;
     int64_t failed;
-    int64_t rolled_back;
+    int64_t rolled_back; /* by themselves, or because somebody asked for a rollback */
     int64_t under_way;
     int64_t serving; /* endpoints */
     double average_ms;

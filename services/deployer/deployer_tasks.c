@@ -1,6 +1,6 @@
 /*
  * Tasks `deploy` and `rollback`: ask the deployer for a rollout, as anyone would, then wait without a
- * lease until it is live or has ended.
+ * lease until it is live or has ended. Task `watch`: sets a rule, and is done.
  */
 #include <string.h>
 
@@ -137,9 +137,39 @@ look(vln_worker_t *worker, vln_task_t *task)
     vln_reply_wipe(&reply);
 }
 
+static void
+watch(vln_worker_t *worker, vln_task_t *task)
+{
+    ProtobufCMessage *spec = NULL;
+    vln_pb_scan_t scan;
+    vln_reply_t reply;
+    Valion__V1__SetWatchRuleRequest request = VALION__V1__SET_WATCH_RULE_REQUEST__INIT;
+    if (vln_pb_unpack(&valion__v1__monitor_spec__descriptor, task->spec, task->spec_size,
+                      task->arena, &spec, &scan) != VLN_OK) {
+        vln_task_fail(task, false, "the spec is no MonitorSpec: %s", scan.why);
+        return;
+    }
+    request.rule = ((Valion__V1__MonitorSpec *)(void *)spec)->rule;
+    const vln_call_spec_t call = {.service = "deployer",
+                                  .method = "SetWatchRule",
+                                  .request = &request.base,
+                                  .reply_type = &valion__v1__set_watch_rule_reply__descriptor};
+    vln_err_t err = vln_worker_call(worker, task, "watch", call, &reply);
+    if (err == VLN_OK) {
+        vln_task_done(task, NULL, 0);
+    } else {
+        vln_worker_fail(task, err, "watch", reply.why);
+    }
+    vln_reply_wipe(&reply);
+}
+
 void
 deployer_run_task(vln_worker_t *worker, vln_task_t *task)
 {
+    if (strcmp(task->kind, "watch") == 0) {
+        watch(worker, task);
+        return;
+    }
     if (task->resume_size == VLN_ID_BYTES) {
         look(worker, task);
         return;

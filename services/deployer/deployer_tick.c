@@ -10,9 +10,11 @@
 #include "vln_time.h"
 
 #include "deployer_act.h"
+#include "deployer_reference.h"
 #include "deployer_refresh.h"
 #include "deployer_registry.h"
 #include "deployer_rollouts.h"
+#include "deployer_watch.h"
 
 enum {
     TICK_MS = 200,
@@ -124,6 +126,19 @@ is_superseded(const deployer_rollout_t *self, const deployer_rollout_t *open, si
     return false;
 }
 
+/* True if it was stable, and somebody told all of its instances to stop. */
+static bool
+is_stopped(const deployer_scene_t *scene)
+{
+    for (size_t i = 0; i < scene->instance_count; i++) {
+        if (deployer_scene_owns(scene, &scene->instances[i]) &&
+            scene->instances[i].part != DEPLOYER_STOPPING) {
+            return false;
+        }
+    }
+    return scene->rollout->promoted;
+}
+
 static rollout_view_t
 look(const deployer_scene_t *scene, const answer_t *answer, const deployer_rollout_t *open,
      size_t count)
@@ -144,6 +159,8 @@ look(const deployer_scene_t *scene, const answer_t *answer, const deployer_rollo
                            .promoted = rollout->promoted,
                            .past_deadline = turn && since_ms > spec->progress_deadline_ms,
                            .watched = since_ms >= spec->watch->duration_ms,
+                           .stopped = is_stopped(scene),
+                           .nothing_serves = !scene->endpoint.has_stable,
                            .rolls_back = spec->auto_rollback,
                            .version = rollout->version->version,
                            .previous = record->previous_version};
@@ -371,6 +388,12 @@ look_at(deployer_worker_t *self, vln_arena_t *arena, const deployer_rollout_t *r
     if (asks && has_turn(rollout, open, count)) {
         ask_for_grant(self, rollout, &answer);
     }
+    /* What its servers are to count by is read first; while that cannot be had, it waits as for its
+     * grant, until its deadline. */
+    if (answer.granted && deployer_reference_fetch(self->store, deployer_artifacts(self),
+                                                   rollout->version) != VLN_OK) {
+        answer.granted = false;
+    }
     return advance(self, arena, &rollout->id, &answer);
 }
 
@@ -387,7 +410,7 @@ tick(deployer_worker_t *self, vln_arena_t *arena)
     for (size_t i = 0; i < count && err == VLN_OK; i++) {
         err = look_at(self, arena, &open[i], open, count);
     }
-    return err;
+    return err == VLN_OK ? deployer_watch_tick(self, arena) : err;
 }
 
 void

@@ -19,7 +19,7 @@ static const vln_opt_t options[] = {
     {0},
 };
 
-static const char *const kinds[] = {"deploy", "rollback"};
+static const char *const kinds[] = {"deploy", "rollback", "watch"};
 
 const char *const deployer_topics[] = {
     [DEPLOYER_TOPIC_HOSTS] = "hosts", [DEPLOYER_TOPIC_ROLLOUTS] = "rollouts"};
@@ -38,6 +38,7 @@ deployer_worker_open(deployer_t *deployer)
 void
 deployer_worker_close(deployer_worker_t **self_p)
 {
+    vln_artifacts_close(&(*self_p)->artifacts);
     vln_client_close(&(*self_p)->client);
     deployer_store_close(&(*self_p)->store);
     free(*self_p);
@@ -54,6 +55,16 @@ deployer_client(deployer_worker_t *self)
         vln_assert(vln_client_open(&self->client, &config) == VLN_OK);
     }
     return self->client;
+}
+
+vln_artifacts_t *
+deployer_artifacts(deployer_worker_t *self)
+{
+    if (!self->artifacts) {
+        self->artifacts =
+            vln_artifacts_open(deployer_client(self), &self->deployer->config->worker.cache);
+    }
+    return self->artifacts;
 }
 
 static void *
@@ -87,6 +98,28 @@ run_workers(void *context, vln_stop_t *stop)
     vln_workers_run(deployer->workers, stop);
 }
 
+/* By the original's names; an active deployment is an endpoint that serves. */
+static size_t
+own_numbers(void *worker, vln_service_number_t *out)
+{
+    deployer_worker_t *self = worker;
+    deployer_numbers_t numbers;
+    if (deployer_store_count(self->store, &numbers) != VLN_OK) {
+        return 0;
+    }
+    const vln_service_number_t own[] = {
+        {"total_deployments", (double)numbers.total},
+        {"successful_deployments", (double)numbers.successful},
+        {"failed_deployments", (double)numbers.failed},
+        {"rollbacks", (double)numbers.rolled_back},
+        {"average_deployment_time_ms", numbers.average_ms},
+        {"active_deployments", (double)numbers.serving},
+        {"total_active", (double)(numbers.serving + numbers.under_way)},
+    };
+    memcpy(out, own, sizeof own);
+    return VLN_COUNT(own);
+}
+
 /* The event schema is the registry's to make: this waits until it is there. */
 static vln_err_t
 migrate(const char *database)
@@ -107,8 +140,6 @@ serve(deployer_t *deployer)
                                           .descriptor = &valion__v1__deployer__descriptor,
                                           .methods = deployer_methods,
                                           .method_count = deployer_method_count,
-                                          .planned = deployer_planned,
-                                          .planned_count = deployer_planned_count,
                                           .topics = deployer_topics,
                                           .topic_count = DEPLOYER_TOPIC_COUNT,
                                           .background = background,
@@ -116,7 +147,8 @@ serve(deployer_t *deployer)
                                           .context = deployer,
                                           .open_worker = open_worker,
                                           .close_worker = close_worker,
-                                          .ensure_worker = ensure_worker};
+                                          .ensure_worker = ensure_worker,
+                                          .stats = own_numbers};
     vln_err_t err = vln_database_await(deployer->config->database, migrate);
     if (err == VLN_OK) {
         err = vln_service_open(&deployer->service, &service);

@@ -5,6 +5,7 @@ HTTP. What goes wrong is said, and traffic stays where it was.
     deployer_test.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [unittest …]
 """
 import argparse
+import csv
 import json
 import os
 import signal
@@ -26,7 +27,8 @@ sys.path.insert(0, args.python)
 
 from services_support import Principal, state_of, wait_until  # noqa: E402
 from suite_support import Suite  # noqa: E402
-from valion.v1 import deployer_pb2, orchestrator_pb2, registry_pb2, trainer_pb2  # noqa: E402
+from valion.v1 import common_pb2, deployer_pb2, event_pb2, orchestrator_pb2  # noqa: E402
+from valion.v1 import registry_pb2, trainer_pb2  # noqa: E402
 import services_support  # noqa: E402
 
 services_support.SERVICES["deployer"] = deployer_pb2
@@ -317,6 +319,300 @@ class Rollouts(unittest.TestCase):
         self.assertIn("digest", ended.error)
         wait_until(lambda: ask()[1].get("model_version") == "1.0.1", "the one before serves")
         self.assertEqual(endpoint().stable.version, "1.0.1")
+
+
+METRIC = "ANALYSIS_METRIC_KIND_"
+HOLD, CONTINUE, ABOVE = (deployer_pb2.RolloutVerdict.Value("ROLLOUT_VERDICT_" + name)
+                         for name in ("HOLD", "CONTINUE", "ABORT"))
+
+
+def read_rows(count):
+    """Rows of the data that the versions were trained on."""
+    with open(os.path.join(args.var, "houses.csv"), encoding="utf-8") as file:
+        return [{name: float(row[name]) for name in ROW} for row in csv.DictReader(file)][:count]
+
+
+def infer(rows, each=None):
+    """Status of the requests that send these rows, `each` rows in one (all, if not said)."""
+    statuses = []
+    size = each or len(rows)
+    for first in range(0, len(rows), size):
+        part = rows[first:first + size]
+        body = {"inputs": [{"name": name, "shape": [len(part)], "datatype": "FP64",
+                            "data": [row[name] for row in part]} for name in ROW]}
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{suite_port() + 31}/v2/models/Houses/infer",
+            json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(asked, timeout=20) as answer:
+                statuses.append(answer.status)
+        except urllib.error.HTTPError as error:
+            statuses.append(error.code)
+    return statuses
+
+
+def is_reached():
+    """HAProxy passes requests on again; unlike a prediction this one is not counted by the server."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{suite_port() + 31}/v2/models/Houses/ready",
+                                    timeout=20) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def proxy_start():
+    """Of the HAProxy whose counters were kept last."""
+    return suite.sql("SELECT start_id FROM deployment.proxy_count"
+                     " WHERE environment = 'staging' AND model = 'Houses' AND NOT canary")
+
+
+def set_rule(name, kind, interval_ms=1000, cooldown_ms=3600000, min_samples=50, column=None,
+             maximum=None, **more):
+    metric = {"kind": deployer_pb2.AnalysisMetricKind.Value(METRIC + kind)}
+    metric.update({key: value for key, value in (("column", column), ("maximum", maximum))
+                   if value is not None})
+    return admin().get("SetWatchRule", {"rule": {
+        "name": name, "environment": "staging", "model": "Houses", "metric": metric,
+        "interval_ms": interval_ms, "cooldown_ms": cooldown_ms, "min_samples": min_samples,
+        **more}}).rule
+
+
+def remove_rule(name):
+    admin().get("SetWatchRule", {"remove": True, "rule": {
+        "name": name, "environment": "staging", "model": "Houses"}})
+
+
+def rules():
+    listed = admin().get("ListWatchRules", {"environment": "staging", "model": "Houses"}).rules
+    return {each.name: each for each in listed}
+
+
+def await_look(name, check, what, seconds=30):
+    """What the rule's last look saw, once that is so."""
+    def found():
+        last = rules()[name].last
+        return last if last.sentence and check(last) else None
+    try:
+        return wait_until(found, what, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; last: {rules()[name].last}") from None
+
+
+def await_window(name):
+    """The rule counts from here on."""
+    await_look(name, lambda last: "the window stays open" in last.sentence, "a window begins")
+
+
+def fired(name, kind="watch.fired"):
+    events = admin().get("ReadEvents", {"types": [kind], "limit": 500}).events
+    facts = [{fact.key: fact.value
+              for fact in event_pb2.EventPayload.FromString(each.payload).facts}
+             for each in events]
+    return [each for each in facts if each["rule"] == name]
+
+
+def await_fired(name, count=1):
+    """The rule's events, once there are so many: the log is written a moment after the change."""
+    return wait_until(lambda: (lambda found: found if len(found) >= count else None)(fired(name)),
+                      f"{name} fires {count} times")
+
+
+class Watching(unittest.TestCase):
+    """Rules at the endpoint, after all that happened to it above; in the order of their names."""
+
+    @classmethod
+    def setUpClass(cls):
+        for version in ("1.0.0", "1.0.1"):
+            await_state(rollout(version).rollout_id, SERVING)
+
+    def refused(self, words, status="INVALID_ARGUMENT", **rule):
+        answer = admin().ask("SetWatchRule", {"rule": {
+            "name": "r", "environment": "staging", "model": "Houses", **rule}})
+        self.assertEqual(answer.status, status, answer.header.message)
+        self.assertIn(words, answer.header.message)
+
+    def test_1_a_rule_that_cannot_be_is_refused(self):
+        errors = {"kind": deployer_pb2.ANALYSIS_METRIC_KIND_ERROR_RATE}
+        self.refused("RUN is not there yet", metric=errors,
+                     action=deployer_pb2.WATCH_ACTION_RUN)
+        self.refused("takes labels",
+                     metric={"kind": deployer_pb2.ANALYSIS_METRIC_KIND_LABELLED_ERROR})
+        self.refused("milliseconds", metric={"kind": deployer_pb2.ANALYSIS_METRIC_KIND_LATENCY})
+        answer = admin().ask("SetWatchRule", {"remove": True, "rule": {
+            "name": "none", "environment": "staging", "model": "Houses"}})
+        self.assertEqual(answer.status, "NOT_FOUND")
+        answer = people["vera"].ask("SetWatchRule", {"rule": {
+            "name": "r", "environment": "staging", "model": "Houses", "metric": errors}})
+        self.assertEqual(answer.status, "PERMISSION_DENIED")
+        self.assertEqual(rules(), {})
+
+    def test_2_holds_without_traffic(self):
+        set_rule("quiet", "ERROR_RATE")
+        last = await_look("quiet", lambda last: last.n_needed == 50 and "0 requests" in last.sentence,
+                          "it says that there are no requests")
+        self.assertEqual(last.verdict, HOLD)
+        self.assertIn("too little traffic to decide anything", last.sentence)
+        looked = rules()["quiet"].last_look_us
+        wait_until(lambda: rules()["quiet"].last_look_us > looked, "it looks again")
+        self.assertEqual(fired("quiet"), [])
+        remove_rule("quiet")
+
+    def test_3_restarts_between_two_looks_lose_no_counts(self):
+        """Any latency is above this bound: it fires as soon as it has its sample."""
+        (name,) = servers("1.0.1")
+        set_rule("slow", "LATENCY", maximum=0.0001, min_samples=80)
+        await_window("slow")
+        self.assertEqual(set(infer(read_rows(30), 1)), {200})
+        await_look("slow", lambda last: last.n_canary == 30, "30 requests were counted")
+        killed = pid_of(name)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: is_back(name, killed), "another server is ready")
+        wait_until(is_reached, "HAProxy knows that")
+        self.assertEqual(set(infer(read_rows(30), 1)), {200})
+        await_look("slow", lambda last: last.n_canary == 60, "60 requests, of two servers")
+        before = proxy_start()
+        subprocess.run(["s6-svc", "-2", os.path.join(suite_folder("s6"), "haproxy")], check=True)
+        wait_until(lambda: proxy_start() != before, "another HAProxy counts from zero")
+        self.assertEqual(set(infer(read_rows(20), 1)), {200})
+        last = await_look("slow", lambda last: last.verdict == ABOVE, "it fires")
+        (event,) = await_fired("slow")
+        self.assertEqual(last.n_canary, 80, "each request is counted once")
+        self.assertEqual(event["metric"], "latency")
+        self.assertEqual(event["version"], "1.0.1")
+        self.assertEqual(event["action"], "event")
+        self.assertEqual(int(event["n"]), last.n_canary)
+        self.assertIn("ms", event["sentence"])
+        remove_rule("slow")
+
+    def test_4_shifted_inputs_fire_once_in_a_cooldown(self):
+        set_rule("area", "FEATURE_DISTRIBUTION", column="area", min_samples=400)
+        set_rule("shape", "PREDICTION_DISTRIBUTION", min_samples=400, alert_threshold=0.2)
+        set_rule("mean", "PREDICTION_MEAN", min_samples=400, alert_threshold=0.5)
+        for name in ("area", "shape", "mean"):
+            await_window(name)
+        infer(read_rows(400))
+        for name in ("area", "shape", "mean"):
+            last = await_look(name, lambda last: last.verdict == CONTINUE, "it sees what it knows")
+            self.assertEqual(last.n_canary, 400, last)
+            self.assertLess(last.difference, 0.02, last)
+        shifted = [{**row, "area": row["area"] * 3} for row in read_rows(400)]
+        infer(shifted)
+        for name in ("area", "shape", "mean"):
+            await_look(name, lambda last: last.verdict == ABOVE, "it sees the shift")
+        for name in ("shape", "mean"):
+            self.assertEqual(len(await_fired(name)), 1)
+        (event,) = await_fired("area")
+        self.assertEqual((event["metric"], event["column"], event["n"]),
+                         ("feature_distribution", "area", "400"))
+        self.assertGreater(float(event["statistic"]), float(event["threshold"]))
+        self.assertIn("standard deviations", event["sentence"])
+        self.assertGreater(rules()["area"].last_fired_us, 0)
+        infer(shifted)
+        last = await_look("area", lambda last: "cooldown" in last.sentence, "it sees it again")
+        self.assertEqual(last.verdict, ABOVE)
+        self.assertEqual(len(fired("area")), 1)
+        for name in ("area", "shape", "mean"):
+            remove_rule(name)
+
+    def test_5_requests_that_fail_fire(self):
+        (name,) = servers("1.0.1")
+        set_rule("errors", "ERROR_RATE", min_samples=60, alert_threshold=0.5)
+        await_window("errors")
+        folder = os.path.join(suite_folder("s6"), name)
+        subprocess.run(["s6-svc", "-d", folder], check=True)
+        try:
+            wait_until(lambda: infer(read_rows(1)) == [503], "HAProxy has nobody to ask")
+            self.assertEqual(set(infer(read_rows(80), 1)), {503})
+            last = await_look("errors", lambda last: last.verdict == ABOVE, "it fires")
+        finally:
+            subprocess.run(["s6-svc", "-u", folder], check=True)
+        self.assertIn("as HAProxy counted", last.sentence)
+        self.assertEqual(len(await_fired("errors")), 1)
+        wait_until(lambda: endpoint().stable.replicas_ready == 1, "it is back", 30)
+        remove_rule("errors")
+
+    def test_6_a_rule_rolls_back_and_not_twice(self):
+        before = endpoint()
+        set_rule("back", "FEATURE_DISTRIBUTION", column="idade", min_samples=300, cooldown_ms=0,
+                 alert_threshold=0.3, action=deployer_pb2.WATCH_ACTION_ROLLBACK)
+        await_window("back")
+        shifted = [{**row, "idade": 400} for row in read_rows(300)]
+        infer(shifted)
+        wait_until(lambda: endpoint().stable.version == "1.0.0", "the one before serves", 30)
+        now = endpoint()
+        self.assertEqual(now.revision, before.revision + 1)
+        revision = admin().get("ListRevisions", {"environment": "staging",
+                                                 "model": "Houses"}).revisions[0]
+        self.assertIn("watch rule back: ", revision.why)
+        self.assertIn("values of idade", revision.why)
+        self.assertEqual([each["action"] for each in await_fired("back")], ["rollback"])
+        await_window("back")
+        infer(shifted)
+        self.assertIn("what the rule rolled back to", await_fired("back", 2)[-1]["action"])
+        await_window("back")
+        self.assertEqual(endpoint().revision, now.revision)
+        self.assertEqual(endpoint().stable.version, "1.0.0")
+        self.assertEqual(fired("back", "watch.rollback_refused"), [])
+        remove_rule("back")
+
+    def test_7_a_task_sets_a_rule(self):
+        spec = deployer_pb2.MonitorSpec()
+        spec.rule.name, spec.rule.environment, spec.rule.model = "job", "staging", "Houses"
+        spec.rule.metric.kind = deployer_pb2.ANALYSIS_METRIC_KIND_ERROR_RATE
+        run_job("watch", spec)
+        self.assertEqual(rules()["job"].interval_ms, 60000)
+        self.assertIn("job", [each.name for each in endpoint().watch_rules])
+        wait_until(lambda: rules()["job"].last_look_us, "it looks")
+        looked = rules()["job"].last_look_us
+        run_job("watch", spec)
+        self.assertEqual(rules()["job"].last_look_us, looked, "the same rule goes on")
+        remove_rule("job")
+        spec.rule.action = deployer_pb2.WATCH_ACTION_RUN
+        ended = run_job("watch", spec, orchestrator_pb2.TASK_STATE_FAILED)
+        self.assertIn("RUN is not there yet", ended.error)
+
+    def test_8_serving_is_stopped(self):
+        now = endpoint()
+        self.assertGreater(now.stable.since_us, 0)
+        self.assertEqual(len(now.stable.grant_id), 16)
+        self.assertIn("1.0.1", [each.version for each in now.others])
+        fields = {"environment": "staging", "model": "Houses", "reason": "a test"}
+        answer = admin().ask("StopServing", {**fields, "version": "1.0.0"})
+        self.assertEqual(answer.status, "FAILED_PRECONDITION")
+        self.assertIn("is the stable version", answer.header.message)
+        admin().get("StopServing", {**fields, "version": "1.0.1"})
+        wait_until(lambda: ask("1.0.1")[0] == 404, "the warm one is gone")
+        self.assertEqual(ask()[0], 200)
+        stopped = admin().get("StopServing", fields).endpoint
+        self.assertFalse(stopped.HasField("stable"))
+        wait_until(lambda: ask()[0] == 404, "nothing serves")
+        wait_until(lambda: not endpoint().others, "all instances are gone")
+        ended = wait_until(lambda: [each for each in admin().get(
+            "ListRollouts", {"environment": "staging", "model": "Houses"}).rollouts
+            if "taken out of service" in each.end_reason], "the rollout ends")
+        self.assertEqual(STATE[ended[0].state], "done")
+        revision = admin().get("ListRevisions", {"environment": "staging",
+                                                 "model": "Houses"}).revisions[0]
+        self.assertGreater(revision.until_us, 0)
+        answer = admin().ask("StopServing", fields)
+        self.assertEqual(answer.status, "NOT_FOUND")
+        left = suite.number("SELECT (SELECT count(*) FROM deployment.telemetry)"
+                            " + (SELECT count(*) FROM deployment.instance)")
+        self.assertEqual(left, 0, "counts go with their instances")
+        await_state(rollout("1.0.1").rollout_id, SERVING)
+        self.assertEqual(ask()[1]["model_version"], "1.0.1")
+
+    def test_9_statistics_have_the_names_of_the_contract(self):
+        numbers = {each.key: each.value for each in common_pb2.GetStatsReply.FromString(
+            admin().send(admin().header("GetStats", service="deployer"), b"").body).numbers}
+        self.assertGreaterEqual(numbers["total_deployments"], 4)
+        self.assertGreaterEqual(numbers["successful_deployments"], 4)
+        self.assertIn("failed_deployments", numbers)
+        self.assertGreaterEqual(numbers["rollbacks"], 1)
+        self.assertGreater(numbers["average_deployment_time_ms"], 0)
+        self.assertEqual(numbers["active_deployments"], 1)
+        self.assertGreaterEqual(numbers["total_active"], 1)
 
 
 class Refusals(unittest.TestCase):

@@ -13,6 +13,7 @@ typedef enum event {
     ON_READY,
     ON_APPLIED,
     ON_SUPERSEDED,
+    ON_STOPPED, /* somebody took it out of service */
     ON_WATCHED,
     ON_GONE, /* no instance of the new version is left */
     EVENTS,
@@ -50,6 +51,7 @@ static const row_t rows[] = {
     {S(WATCHING),  ON_ASKED,      S(ABORTING),   ROLLOUT_RESTORE, V(ABORT),    "asked"},
     {S(WATCHING),  ON_FAILED,     S(ABORTING),   ROLLOUT_RESTORE, V(ABORT),    "watch"},
     {S(WATCHING),  ON_SUPERSEDED, S(DONE),       ROLLOUT_NOTHING, V(CONTINUE), "superseded"},
+    {S(WATCHING),  ON_STOPPED,    S(DONE),       ROLLOUT_NOTHING, V(CONTINUE), "asked"},
     {S(WATCHING),  ON_WATCHED,    S(DONE),       ROLLOUT_NOTHING, V(CONTINUE), "watch"},
     {S(ABORTING),  ON_GONE,       S(ROLLED_BACK), ROLLOUT_NOTHING, V(ABORT),   "stopped"},
 };
@@ -120,6 +122,8 @@ has_come(const rollout_view_t *view, event_t event)
         return view->applied;
     case ON_SUPERSEDED:
         return view->superseded;
+    case ON_STOPPED:
+        return view->stopped;
     case ON_WATCHED:
         return view->watched;
     case ON_GONE:
@@ -165,14 +169,18 @@ explain(const rollout_view_t *view, const row_t *row, char reason[ROLLOUT_REASON
     case ON_SUPERSEDED:
         snprintf(reason, ROLLOUT_REASON, "the next rollout began");
         break;
+    case ON_STOPPED:
+        snprintf(reason, ROLLOUT_REASON, "%s was taken out of service", version);
+        break;
     case ON_WATCHED:
         snprintf(reason, ROLLOUT_REASON, "%s was watched without trouble", version);
         break;
-    default:
+    default: {
+        bool back = view->promoted && view->previous && !view->nothing_serves;
         snprintf(reason, ROLLOUT_REASON, "%s no longer runs%s%s", version,
-                 view->promoted && view->previous ? "; traffic is with " : "",
-                 view->promoted && view->previous ? view->previous : "");
+                 back ? "; traffic is with " : "", back ? view->previous : "");
         break;
+    }
     }
 }
 

@@ -34,6 +34,8 @@ typedef struct rollout_view {
     bool promoted;       /* the version was stable, or is */
     bool past_deadline;  /* no progress for too long */
     bool watched;        /* the time of watching is over */
+    bool stopped;        /* it was stable, and all of its instances were told to stop */
+    bool nothing_serves; /* the endpoint has no stable version */
     bool rolls_back;     /* auto_rollback */
     const char *version;
     const char *previous; /* NULL: none was there */

@@ -110,6 +110,22 @@ Test(rollout, restores_the_version_before_when_the_new_one_fails_in_service)
     expect(&view, S(ROLLED_BACK), ROLLOUT_NOTHING, "traffic is with 1.0.0");
 }
 
+Test(rollout, ends_when_its_version_is_taken_out_of_service)
+{
+    rollout_view_t view = view_of(S(WATCHING));
+    view.promoted = view.stopped = true;
+    expect(&view, S(DONE), ROLLOUT_NOTHING, "2.0.0 was taken out of service");
+}
+
+Test(rollout, names_no_version_that_does_not_serve)
+{
+    rollout_view_t view = view_of(S(ABORTING));
+    rollout_decision_t decision;
+    view.promoted = view.applied = view.nothing_serves = true;
+    cr_assert(rollout_decide(&view, &decision));
+    cr_assert_str_eq(decision.reason, "2.0.0 no longer runs");
+}
+
 Test(rollout, leaves_what_serves_alone)
 {
     rollout_view_t view = view_of(S(WATCHING));
@@ -165,6 +181,8 @@ observe_anything(rollout_view_t *view, uint64_t *random)
     view->past_deadline = bits % 31 == 0;
     view->watched = bits & 8;
     view->superseded = bits & 16;
+    view->stopped = bits & 128;
+    view->nothing_serves = bits % 3 == 0;
     view->paused = bits % 5 == 0;
     view->wanted = bits >> 8 & 3;
     view->ready = view->wanted ? (bits >> 10) % (view->wanted + 1) : 0;
