@@ -99,17 +99,30 @@ ask(const runner_proxy_t *self, const char *command)
     return answer;
 }
 
-/* Of the worker that answers now; empty: none does. */
+/* A field of "show info", empty if it has none: "\nName: ". */
+static void
+copy_field(const char *info, const char *name, char *out, size_t room)
+{
+    const char *line = strstr(info, name);
+    const char *value = line ? line + strlen(name) : "";
+    snprintf(out, room, "%.*s", (int)strcspn(value, "\n"), value);
+}
+
+/* Of the worker that answers now: its pid, and the digest of what it loaded. Both empty: none does. */
+static void
+read_worker(const runner_proxy_t *self, char pid[32], char digest[PROXY_DIGEST])
+{
+    char *info = ask(self, "show info\n");
+    copy_field(info ? info : "", "\nPid: ", pid, 32);
+    copy_field(info ? info : "", "\ndescription: ", digest, PROXY_DIGEST);
+    free(info);
+}
+
 static void
 read_pid(const runner_proxy_t *self, char out[32])
 {
-    char *info = ask(self, "show info\n");
-    const char *line = info ? strstr(info, "\nPid: ") : NULL;
-    out[0] = '\0';
-    if (line) {
-        snprintf(out, 32, "%.*s", (int)strcspn(line + 6, "\n"), line + 6);
-    }
-    free(info);
+    char digest[PROXY_DIGEST];
+    read_worker(self, out, digest);
 }
 
 /* ---- ports ---- */
@@ -148,6 +161,28 @@ typedef struct ports {
     uint32_t taken; /* by somebody else; 0: none */
 } ports_t;
 
+/* True if the HAProxy that runs has it: an earlier life of this program had that loaded, and what is on
+ * disk is what was. */
+static bool
+is_ours(const ports_t *self, uint32_t port)
+{
+    char line[PROXY_NAME];
+    char pid[32];
+    char loaded[PROXY_DIGEST];
+    char digest[PROXY_DIGEST];
+    char *text = NULL;
+    size_t size = 0;
+    if (vln_text_read_file(self->proxy->config, CONFIG_MAX, &text, &size) != VLN_OK) {
+        return false;
+    }
+    snprintf(line, sizeof line, "\n    bind %.64s:%u\n", self->address, port);
+    read_worker(self->proxy, pid, loaded);
+    proxy_config_digest(text, digest);
+    bool ours = pid[0] && strcmp(digest, loaded) == 0 && strstr(text, line);
+    free(text);
+    return ours;
+}
+
 /* A port of somebody else's would keep all of the configuration from being loaded. */
 static bool
 may_bind(void *context, uint32_t port)
@@ -156,7 +191,7 @@ may_bind(void *context, uint32_t port)
     if (is_bound(self->proxy, port)) {
         return true;
     }
-    if (!is_free(self->address, port)) {
+    if (!is_free(self->address, port) && !is_ours(self, port)) {
         self->taken = port;
         return false;
     }
@@ -233,18 +268,15 @@ reload(runner_proxy_t *self, const runner_t *runner)
     return true;
 }
 
+/* HAProxy says it: what is on disk may have been written a moment before this program was killed. */
 static bool
 is_loaded(runner_proxy_t *self, const char *text)
 {
-    char *there = NULL;
-    size_t size = 0;
-    char pid[32];
-    bool same = vln_text_read_file(self->config, CONFIG_MAX, &there, &size) == VLN_OK &&
-                strcmp(there, text) == 0;
-    free(there);
-    read_pid(self, pid);
-    vln_text_copy(self->pid, sizeof self->pid, pid);
-    return same && pid[0];
+    char loaded[PROXY_DIGEST];
+    char digest[PROXY_DIGEST];
+    read_worker(self, self->pid, loaded);
+    proxy_config_digest(text, digest);
+    return self->pid[0] && strcmp(loaded, digest) == 0;
 }
 
 static bool

@@ -11,6 +11,8 @@
 
 enum { ID_BYTES = 16, SHORT_ID = 6, FIRST_ROOM = 8192 };
 
+#define DIGEST_LINE "    description "
+
 typedef struct writer {
     char *text;
     size_t size;
@@ -162,7 +164,9 @@ put_frontend(writer_t *self, const proxy_plan_t *plan, const Valion__V1__Environ
 
 /* Measured, values that lose no request when a server ends, drained or not. A prediction can be asked
  * for again, so any idle connection may be used for it: else each client that comes anew leaves one,
- * until the server takes no more. */
+ * until the server takes no more. A worker that is replaced tells its clients with one more answer each
+ * that the connection ends, where closing it would break a request that is being sent: until then, at
+ * most `hard-stop-after`, that connection's next request is answered as before the change. */
 static void
 put_head(writer_t *self, const proxy_plan_t *plan)
 {
@@ -170,7 +174,7 @@ put_head(writer_t *self, const proxy_plan_t *plan)
         "# Written by valion-runner from generation %llu; changes are overwritten.\n"
         "global\n"
         "    stats socket %s mode 600 level admin expose-fd listeners\n"
-        "    hard-stop-after 60s\n"
+        "    hard-stop-after 60s\n" DIGEST_LINE "0000000000000000\n"
         "\ndefaults\n"
         "    mode http\n"
         "    timeout connect 1s\n"
@@ -178,6 +182,7 @@ put_head(writer_t *self, const proxy_plan_t *plan)
         "    timeout server 30s\n"
         "    timeout http-request 10s\n"
         "    timeout http-keep-alive 60s\n"
+        "    option idle-close-on-response\n"
         "    timeout check 1s\n"
         "    retries 3\n"
         "    option redispatch 1\n"
@@ -211,6 +216,27 @@ put_idle(writer_t *self, const proxy_plan_t *plan)
         plan->admin_socket);
 }
 
+/* FNV-1a of the text with zeros in that place. */
+static void
+put_digest(char *text)
+{
+    char digits[PROXY_DIGEST];
+    uint64_t sum = 14695981039346656037U;
+    for (const char *at = text; *at; at++) {
+        sum = (sum ^ (uint8_t)*at) * 1099511628211U;
+    }
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)sum);
+    memcpy(strstr(text, DIGEST_LINE) + strlen(DIGEST_LINE), digits, PROXY_DIGEST - 1);
+}
+
+void
+proxy_config_digest(const char *text, char out[PROXY_DIGEST])
+{
+    const char *line = strstr(text, DIGEST_LINE);
+    vln_text_copy(out, PROXY_DIGEST, line ? line + strlen(DIGEST_LINE) : "");
+    out[strcspn(out, "\n")] = '\0';
+}
+
 char *
 proxy_config_write(const proxy_plan_t *plan)
 {
@@ -225,5 +251,6 @@ proxy_config_write(const proxy_plan_t *plan)
     }
     put_nothing(&self);
     put_backends(&self, plan);
+    put_digest(self.text);
     return self.text;
 }

@@ -33,6 +33,11 @@ typedef struct proxy_plan {
 /* The text, ended by a NUL; end with free(). */
 char *proxy_config_write(const proxy_plan_t *plan);
 
+/* What tells this text from another one, as HAProxy's "show info" gives it back in `description` once it
+ * has loaded the text; empty if the text has none. Into out. */
+enum { PROXY_DIGEST = 17 };
+void proxy_config_digest(const char *text, char out[PROXY_DIGEST]);
+
 /* The backends' names: "stable/<environment>/<model>". Into out. */
 enum { PROXY_NAME = 256 };
 void proxy_config_backend(const char *kind, const Valion__V1__HostEndpoint *endpoint,
