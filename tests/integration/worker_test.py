@@ -1,12 +1,14 @@
 """A worker's life: what it holds is kept, cancelled, or handed back. Real suite, real processes."""
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 import unittest
+import uuid
 
 parser = argparse.ArgumentParser()
 for word in ("root", "bin", "python", "var"):
@@ -45,6 +47,19 @@ def wait_for(caller, job_id, *states):
         job = caller.call("orchestrator", "GetJob", request, remaining_ms=10000).read(
             orchestrator.GetJobReply).job
     return job
+
+
+def wait_for_begin(job_id):
+    """A job is RUNNING as soon as it is leased; here, until the worker says that it works on it."""
+    until = time.monotonic() + WAIT_S
+    path = os.path.join(args.var, "worker.log")
+    task = str(uuid.UUID(bytes=job_id))
+    while time.monotonic() < until:
+        with open(path, encoding="utf-8") as lines:
+            if any("slow.begun" in line and task in line for line in lines):
+                return
+        time.sleep(0.02)
+    raise AssertionError("no worker has begun " + task)
 
 
 def row(job_id):
@@ -132,8 +147,8 @@ class TaskStates(unittest.TestCase):
 
     def test_a_worker_ends_what_is_short_before_it_leaves(self):
         worker = self.start(2)
-        job_id = submit(self.caller, 2500)
-        wait_for(self.caller, job_id, orchestrator.TASK_STATE_RUNNING)
+        job_id = submit(self.caller, 1500)
+        wait_for_begin(job_id)
         self.assertEqual(worker.leave(), 0)
         self.assertEqual(row(job_id)["state"], str(orchestrator.TASK_STATE_DONE))
 
@@ -161,8 +176,9 @@ def races():
 
 
 if __name__ == "__main__":
-    os.makedirs(args.var, exist_ok=True)
     suite.remove()
+    shutil.rmtree(args.var, ignore_errors=True)
+    os.makedirs(args.var)
     suite.up()
     try:
         done = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2)

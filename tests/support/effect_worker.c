@@ -128,6 +128,8 @@ run_slowly(vln_task_t *task)
         vln_task_fail(task, false, "the spec is not a number of milliseconds");
         return;
     }
+    char id[VLN_ID_TEXT];
+    vln_info("slow.begun", kv_str("task", vln_id_format(task->id.bytes, id)));
     for (int64_t start_ms = vln_mono_ms(); vln_mono_ms() < start_ms + length_ms;) {
         if (vln_task_is_stopped(task)) {
             return;
