@@ -2,10 +2,7 @@
 
 #include <string.h>
 
-#include "vln_digest.h"
-
 #include "deployer_reference.h"
-#include "quantity.h"
 
 enum { FRESH_US = 60 * 1000 * 1000 };
 
@@ -69,111 +66,23 @@ deployer_scene_owns(const deployer_scene_t *self, const deployer_instance_t *ins
 
 /* ---- instances ---- */
 
-static void
-add_artifacts(const Valion__V1__Version *version, Valion__V1__WantedInstance *wanted,
-              vln_arena_t *arena)
-{
-    wanted->artifacts = vln_arena_alloc(arena, (version->n_artifacts + 1) * sizeof(void *));
-    for (size_t i = 0; i < version->n_artifacts; i++) {
-        const Valion__V1__Artifact *artifact = version->artifacts[i];
-        Valion__V1__HostArtifact *host = vln_arena_alloc(arena, sizeof *host);
-        valion__v1__host_artifact__init(host);
-        host->role = artifact->role;
-        host->has_digest = host->has_size_bytes = 1;
-        host->digest = artifact->digest;
-        host->size_bytes = artifact->size_bytes;
-        host->filename = artifact->filename;
-        wanted->artifacts[wanted->n_artifacts++] = host;
-    }
-}
-
-/* Sample rows that were established after the version was made are no artifact of it. */
-static void
-add_samples(const Valion__V1__Version *version, Valion__V1__WantedInstance *wanted,
-            vln_arena_t *arena)
-{
-    bool there = false;
-    for (size_t i = 0; i < wanted->n_artifacts; i++) {
-        there = there || strcmp(wanted->artifacts[i]->role, "samples") == 0;
-    }
-    if (!there && version->samples_digest.len == VLN_DIGEST_BYTES) {
-        Valion__V1__HostArtifact *host = vln_arena_alloc(arena, sizeof *host);
-        valion__v1__host_artifact__init(host);
-        host->role = vln_arena_strdup(arena, "samples");
-        host->has_digest = 1;
-        host->digest = version->samples_digest;
-        wanted->artifacts[wanted->n_artifacts++] = host;
-        there = true;
-    }
-    wanted->has_smoke = 1;
-    wanted->smoke = there;
-}
-
-static Valion__V1__WantedInstance *
-make_wanted(const deployer_scene_t *scene, const vln_id_t *id, vln_arena_t *arena)
-{
-    const Valion__V1__RolloutSpec *spec = scene->rollout->record->spec;
-    const Valion__V1__Version *version = scene->rollout->version;
-    Valion__V1__WantedInstance *wanted = vln_arena_alloc(arena, sizeof *wanted);
-    valion__v1__wanted_instance__init(wanted);
-    wanted->has_instance_id = wanted->has_rollout_id = wanted->has_digest = 1;
-    wanted->instance_id =
-        (ProtobufCBinaryData){VLN_ID_BYTES, vln_arena_memdup(arena, id->bytes, VLN_ID_BYTES)};
-    wanted->rollout_id = scene->rollout->record->rollout_id;
-    wanted->environment = spec->environment;
-    wanted->model = spec->model;
-    wanted->version = version->version;
-    wanted->digest = version->digest;
-    wanted->signature = version->signature;
-    wanted->environment_variables = spec->environment_variables;
-    wanted->n_environment_variables = spec->n_environment_variables;
-    wanted->has_cpu_millis = wanted->has_memory_bytes = 1;
-    wanted->has_ready_timeout_ms = wanted->has_drain_ms = 1;
-    wanted->ready_timeout_ms = spec->health_check_timeout_ms;
-    wanted->drain_ms = spec->drain_ms;
-    wanted->min_isolation = spec->min_isolation;
-    vln_assert(quantity_read_cpu(spec->cpu_limit, &wanted->cpu_millis) &&
-               quantity_read_memory(spec->memory_limit, &wanted->memory_bytes));
-    add_artifacts(version, wanted, arena);
-    add_samples(version, wanted, arena);
-    wanted->smoke = wanted->smoke && !spec->skip_smoke;
-    return wanted;
-}
-
-static bool
-is_version(const deployer_scene_t *scene, const deployer_instance_t *instance)
-{
-    const ProtobufCBinaryData *digest = &scene->rollout->version->digest;
-    return strcmp(instance->wanted->version, scene->rollout->version->version) == 0 &&
-           instance->wanted->digest.len == digest->len &&
-           memcmp(instance->wanted->digest.data, digest->data, digest->len) == 0;
-}
-
-/* What is warm already is taken; the rest is started, spread over the hosts. */
+/* What is warm already is taken; the rest is started where it was placed. */
 static vln_err_t
 start(deployer_store_t *store, vln_arena_t *arena, deployer_scene_t *scene)
 {
-    uint32_t left = scene->rollout->record->spec->min_replicas;
     vln_err_t err = VLN_OK;
-    for (size_t i = 0; i < scene->instance_count && left > 0 && err == VLN_OK; i++) {
-        deployer_instance_t *instance = &scene->instances[i];
-        if (instance->part == DEPLOYER_WARM && is_version(scene, instance)) {
-            instance->part = DEPLOYER_NEW;
-            instance->rollout_id = scene->rollout->id;
-            instance->warm_until_us = 0;
-            err = deployer_store_save_instance(store, instance);
-            left--;
-        }
+    for (size_t i = 0; i < scene->taken_count && err == VLN_OK; i++) {
+        deployer_instance_t *instance = scene->taken[i];
+        instance->part = DEPLOYER_NEW;
+        instance->rollout_id = scene->rollout->id;
+        instance->warm_until_us = 0;
+        err = deployer_store_save_instance(store, instance);
     }
-    for (uint32_t i = 0; i < left && err == VLN_OK; i++) {
-        deployer_instance_t instance = {.id = vln_id_new(),
-                                        .rollout_id = scene->rollout->id,
-                                        .host = scene->hosts[i % scene->host_count].name,
-                                        .part = DEPLOYER_NEW};
-        instance.wanted = make_wanted(scene, &instance.id, arena);
-        err = deployer_reference_give(store, arena, scene->rollout->version, &instance);
+    for (size_t i = 0; i < scene->placed_count && err == VLN_OK; i++) {
+        deployer_instance_t *instance = &scene->placed[i];
+        err = deployer_reference_give(store, arena, scene->rollout->version, instance);
         if (err == VLN_OK) {
-            err = deployer_store_save_instance(store, &instance);
+            err = deployer_store_save_instance(store, instance);
         }
     }
     return err;

@@ -10,6 +10,7 @@
 #include "vln_time.h"
 
 #include "deployer_act.h"
+#include "deployer_place.h"
 #include "deployer_reference.h"
 #include "deployer_refresh.h"
 #include "deployer_registry.h"
@@ -155,6 +156,7 @@ look(const deployer_scene_t *scene, const answer_t *answer, const deployer_rollo
                            .granted = turn && (answer->granted || record->has_grant_id),
                            .refusal = turn && answer->refused ? answer->why : NULL,
                            .has_hosts = scene->host_count > 0,
+                           .no_room = scene->no_room,
                            .applied = is_applied(scene),
                            .promoted = rollout->promoted,
                            .past_deadline = turn && since_ms > spec->progress_deadline_ms,
@@ -262,6 +264,13 @@ advance_locked(deployer_worker_t *self, vln_arena_t *arena, const vln_id_t *id,
         rollout.record->has_grant_id = 1;
         rollout.record->grant_id =
             (ProtobufCBinaryData){VLN_ID_BYTES, (uint8_t *)(uintptr_t)answer->grant};
+    }
+    if (rollout.record->state == VALION__V1__ROLLOUT_STATE__ROLLOUT_STATE_PENDING &&
+        rollout.record->has_grant_id) {
+        err = deployer_place(self->store, arena, &scene);
+    }
+    if (err != VLN_OK) {
+        return err;
     }
     rollout_view_t view = look(&scene, answer, open, count);
     return decide(self, arena, &scene, &view, changed);

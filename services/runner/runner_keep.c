@@ -16,6 +16,7 @@
 #include "vln_time.h"
 
 #include "runner_proxy.h"
+#include "runner_report.h"
 #include "runner_server.h"
 
 enum {
@@ -23,10 +24,8 @@ enum {
     REPORT_MS = 1000,
     RETRY_MS = 2000,
     SETTLE_MS = 1000,
-    CALL_MS = 3000,
     SERVERS_MAX = 256,
     ARENA_BUDGET = 32 * 1024 * 1024,
-    TELEMETRY_MAX = 256 * 1024,
 };
 
 #define S(name) VALION__V1__INSTANCE_STATE__INSTANCE_STATE_##name
@@ -292,100 +291,6 @@ apply_proxy(keeper_t *self, const Valion__V1__HostState *state)
     free(servers);
 }
 
-/* ---- reports ---- */
-
-static Valion__V1__InstanceReport *
-report_server(keeper_t *self, const runner_server_t *server, vln_arena_t *arena)
-{
-    Valion__V1__InstanceReport *out = vln_arena_alloc(arena, sizeof *out);
-    int code = 0;
-    int signal = 0;
-    int64_t pid = 0;
-    valion__v1__instance_report__init(out);
-    out->has_instance_id = out->has_state = out->has_restarts = 1;
-    out->instance_id =
-        (ProtobufCBinaryData){VLN_ID_BYTES, vln_arena_memdup(arena, server->id.bytes, 16)};
-    out->state = server->state;
-    out->restarts = runner_server_count_exits(server, &code, &signal);
-    out->has_exit_status = out->has_exit_signal = out->restarts > 0;
-    out->exit_status = code;
-    out->exit_signal = signal;
-    if (server->state == S(READY) && runner_server_is_up(server, self->runner, &pid)) {
-        out->has_pid = 1;
-        out->pid = pid;
-    }
-    out->start_id = vln_arena_printf(arena, "%s/%lld", self->boot_id, (long long)pid);
-    out->error = vln_arena_strdup(arena, server->error);
-    out->has_ready_us = server->ready_us > 0;
-    out->ready_us = server->ready_us;
-    out->isolation = vln_arena_strdup(arena, "sandbox");
-    out->has_smoke_ok = server->was_ready;
-    out->smoke_ok = server->was_ready;
-    return out;
-}
-
-/* What it counted; NULL if it does not answer. */
-static Valion__V1__Telemetry *
-read_telemetry(keeper_t *self, const runner_server_t *server, const char *start_id,
-               vln_arena_t *arena)
-{
-    uint8_t *bytes = vln_arena_alloc(arena, TELEMETRY_MAX);
-    ProtobufCMessage *message = NULL;
-    vln_pb_scan_t scan;
-    size_t size = 0;
-    if (runner_http_get(self->http, server->socket, "/telemetry", bytes, TELEMETRY_MAX, &size) !=
-            200 ||
-        vln_pb_unpack(&valion__v1__telemetry__descriptor, bytes, size, arena, &message, &scan) !=
-            VLN_OK) {
-        return NULL;
-    }
-    Valion__V1__Telemetry *telemetry = (Valion__V1__Telemetry *)message;
-    telemetry->start_id = vln_arena_strdup(arena, start_id);
-    return telemetry;
-}
-
-static void
-fill_report(keeper_t *self, const Valion__V1__HostState *state, vln_arena_t *arena,
-            Valion__V1__ReportHostStateRequest *out)
-{
-    out->host = (char *)(uintptr_t)self->runner->config->host;
-    out->has_generation = out->has_generation_seen = out->has_proxy_ok = 1;
-    out->generation = self->applied;
-    out->generation_seen = state->generation;
-    out->boot_id = self->boot_id;
-    out->error = self->proxy.error;
-    out->proxy_ok = self->proxy.error[0] == '\0';
-    out->instances = vln_arena_alloc(arena, (self->server_count + 1) * sizeof(void *));
-    out->telemetry = vln_arena_alloc(arena, (self->server_count + 1) * sizeof(void *));
-    for (size_t i = 0; i < self->server_count; i++) {
-        const runner_server_t *server = self->servers[i];
-        Valion__V1__InstanceReport *report = report_server(self, server, arena);
-        out->instances[out->n_instances++] = report;
-        Valion__V1__Telemetry *telemetry =
-            server->state == S(READY) ? read_telemetry(self, server, report->start_id, arena)
-                                      : NULL;
-        if (telemetry) {
-            out->telemetry[out->n_telemetry++] = telemetry;
-        }
-    }
-    out->proxy = runner_proxy_count(&self->proxy, state, arena, &out->n_proxy);
-}
-
-static void
-report(keeper_t *self, const Valion__V1__HostState *state, vln_arena_t *arena)
-{
-    Valion__V1__ReportHostStateRequest request = VALION__V1__REPORT_HOST_STATE_REQUEST__INIT;
-    vln_reply_t reply;
-    fill_report(self, state, arena, &request);
-    const vln_call_spec_t spec = {.service = "deployer",
-                                  .method = "ReportHostState",
-                                  .request = &request.base,
-                                  .reply_type = &valion__v1__report_host_state_reply__descriptor,
-                                  .timeout_ms = CALL_MS};
-    vln_client_call(self->client, &spec, &reply);
-    vln_reply_wipe(&reply);
-}
-
 /* ---- life ---- */
 
 /* True if what is to be told differs from what was told: then it is told at once. */
@@ -411,7 +316,15 @@ turn(keeper_t *self, vln_arena_t *arena, uint64_t *told)
     if (vln_mono_ms() - self->reported_ms > REPORT_MS || *told != fingerprint(self)) {
         *told = fingerprint(self);
         self->reported_ms = vln_mono_ms();
-        report(self, state, arena);
+        const runner_report_t report = {.runner = self->runner,
+                                        .client = self->client,
+                                        .http = self->http,
+                                        .proxy = &self->proxy,
+                                        .servers = self->servers,
+                                        .server_count = self->server_count,
+                                        .applied = self->applied,
+                                        .boot_id = self->boot_id};
+        runner_report(&report, state, arena);
     }
 }
 

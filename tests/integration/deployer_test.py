@@ -636,6 +636,14 @@ class Refusals(unittest.TestCase):
         ended = await_state(made.rollout_id, ENDED, 20)
         self.assertIn("no host offers", ended.error)
 
+    def test_more_than_a_host_can_be_told_of_is_refused(self):
+        variables = [{"key": f"WIDE_{i}", "value": "1"} for i in range(64)]
+        made = rollout("1.0.0", model="Houses", min_replicas=16, max_replicas=16,
+                       environment_variables=variables)
+        ended = await_state(made.rollout_id, ENDED, 20)
+        self.assertEqual(STATE[ended.state], "failed")
+        self.assertIn("fewer replicas", ended.error)
+
     def test_production_needs_evidence(self):
         made = rollout("1.0.0", environment="production")
         ended = await_state(made.rollout_id, ENDED, 20)

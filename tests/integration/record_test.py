@@ -343,7 +343,9 @@ class B_Backup(Record):
         shutil.copytree(backup, damaged)
         with open(os.path.join(damaged, "valion.dump"), "r+b") as file:
             file.seek(-100, os.SEEK_END)
-            file.write(b"x")
+            byte = file.read(1)[0]
+            file.seek(-100, os.SEEK_END)
+            file.write(bytes([byte ^ 0xFF]))
         self.refuses("restore", [damaged, second.folder], "is not what was written")
         # Bytes that are what was written, and still no dump: the new cluster runs by then.
         with open(os.path.join(damaged, "valion.dump"), "r+b") as file:

@@ -8,6 +8,7 @@ typedef enum event {
     ON_ASKED,    /* somebody wants it to end */
     ON_REFUSED,  /* the registry says no */
     ON_DEADLINE, /* no progress */
+    ON_NO_ROOM,  /* the hosts cannot take its instances */
     ON_FAILED,   /* an instance of the new version gave up */
     ON_GRANTED,
     ON_READY,
@@ -38,6 +39,7 @@ static const row_t rows[] = {
     {S(PENDING),   ON_ASKED,      S(FAILED),     ROLLOUT_NOTHING, V(ABORT),    "asked"},
     {S(PENDING),   ON_REFUSED,    S(FAILED),     ROLLOUT_NOTHING, V(ABORT),    "grant"},
     {S(PENDING),   ON_DEADLINE,   S(FAILED),     ROLLOUT_NOTHING, V(ABORT),    "deadline"},
+    {S(PENDING),   ON_NO_ROOM,    S(FAILED),     ROLLOUT_NOTHING, V(ABORT),    "room"},
     {S(PENDING),   ON_GRANTED,    S(STARTING),   ROLLOUT_START,   V(CONTINUE), "grant"},
     {S(STARTING),  ON_ASKED,      S(ABORTING),   ROLLOUT_DISCARD, V(ABORT),    "asked"},
     {S(STARTING),  ON_FAILED,     S(ABORTING),   ROLLOUT_DISCARD, V(ABORT),    "instance"},
@@ -111,6 +113,8 @@ has_come(const rollout_view_t *view, event_t event)
         return view->refusal != NULL;
     case ON_DEADLINE:
         return view->past_deadline;
+    case ON_NO_ROOM:
+        return view->granted && view->no_room;
     case ON_FAILED:
         /* What serves alone is not taken away for having failed. */
         return view->failed > 0 && (!view->promoted || (view->rolls_back && view->previous));
@@ -150,6 +154,9 @@ explain(const rollout_view_t *view, const row_t *row, char reason[ROLLOUT_REASON
                      ? "no host offers this environment (%zu of %zu instances)"
                      : "no progress within its time: %zu of %zu instances were ready",
                  view->ready, view->wanted);
+        break;
+    case ON_NO_ROOM:
+        snprintf(reason, ROLLOUT_REASON, "%s", view->no_room);
         break;
     case ON_FAILED:
         snprintf(reason, ROLLOUT_REASON, "%zu of %zu instances of %s failed: %s", view->failed,

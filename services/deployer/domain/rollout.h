@@ -26,6 +26,7 @@ typedef struct rollout_view {
     bool granted;        /* the registry allows the version here */
     const char *refusal; /* it does not: its sentence */
     bool has_hosts;      /* somebody offers the environment */
+    const char *no_room; /* they cannot take its instances: why; NULL: they can */
     size_t wanted;
     size_t ready;
     size_t failed;

@@ -82,6 +82,15 @@ Test(rollout, waits_for_a_host_and_says_so_when_none_comes)
     expect(&view, S(FAILED), ROLLOUT_NOTHING, "no host offers");
 }
 
+Test(rollout, fails_where_no_host_has_room)
+{
+    rollout_view_t view = view_of(S(PENDING));
+    view.no_room = "two more are too many";
+    expect_nothing(&view);
+    view.granted = true;
+    expect(&view, S(FAILED), ROLLOUT_NOTHING, "too many");
+}
+
 Test(rollout, discards_what_does_not_start)
 {
     rollout_view_t view = view_of(S(STARTING));

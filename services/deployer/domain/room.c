@@ -10,6 +10,7 @@
  * environments take the rest. A server counts what it was given until it ends, so of a report half is
  * left for the instances that come later. */
 enum {
+    INSTANCES_MAX = 256,
     BYTES_MAX = 144 * 1024,
     FIELDS_MAX = 3600,
     MEMORY_MAX = 900 * 1024,
@@ -32,6 +33,12 @@ cost_of_bins(const Valion__V1__TelemetryBins *bins)
     };
 }
 
+static const char *
+text_of(const char *text)
+{
+    return text ? text : "";
+}
+
 static room_t
 cost_without_bins(const Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
 {
@@ -41,14 +48,19 @@ cost_without_bins(const Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
     bare.n_bins = 0;
     const uint8_t *bytes = vln_pb_pack(&bare.base, arena, &size);
     bool scanned = vln_pb_scan(wanted->base.descriptor, bytes, size, &scan) == VLN_OK;
-    return (room_t){.bytes = size + 8,
-                    .fields = (scanned ? scan.fields : FIELDS_MAX) + 8,
-                    .memory = scanned ? scan.memory_bytes : MEMORY_MAX};
+    /* Its endpoint and its route, as if no other instance had the same. */
+    size_t names = strlen(text_of(wanted->environment)) + strlen(text_of(wanted->model)) +
+                   strlen(text_of(wanted->version));
+    return (room_t){.instances = 1,
+                    .bytes = size + names + 96,
+                    .fields = (scanned ? scan.fields : FIELDS_MAX) + 10,
+                    .memory = (scanned ? scan.memory_bytes : MEMORY_MAX) + names + 512};
 }
 
 static void
 add(room_t *self, const room_t *cost)
 {
+    self->instances += cost->instances;
     self->bytes += cost->bytes;
     self->fields += cost->fields;
     self->memory += cost->memory;
@@ -59,15 +71,36 @@ add(room_t *self, const room_t *cost)
 static bool
 is_within(const room_t *self)
 {
-    return self->bytes <= BYTES_MAX && self->fields <= FIELDS_MAX && self->memory <= MEMORY_MAX &&
+    return self->instances <= INSTANCES_MAX && self->bytes <= BYTES_MAX &&
+           self->fields <= FIELDS_MAX && self->memory <= MEMORY_MAX &&
            self->counted_bytes <= COUNTED_BYTES_MAX && self->counted_fields <= COUNTED_FIELDS_MAX;
+}
+
+bool
+room_take(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
+{
+    room_t next = *self;
+    room_t cost = cost_without_bins(wanted, arena);
+    add(&next, &cost);
+    if (!is_within(&next)) {
+        return false;
+    }
+    *self = next;
+    return true;
+}
+
+void
+room_add_bare(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
+{
+    room_t cost = cost_without_bins(wanted, arena);
+    add(self, &cost);
 }
 
 void
 room_add(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
 {
-    room_t cost = cost_without_bins(wanted, arena);
-    add(self, &cost);
+    room_t cost;
+    room_add_bare(self, wanted, arena);
     for (size_t i = 0; i < wanted->n_bins; i++) {
         cost = cost_of_bins(wanted->bins[i]);
         add(self, &cost);
@@ -94,8 +127,7 @@ fit_bins(room_t *self, Valion__V1__WantedInstance *wanted)
 bool
 room_fit(room_t *self, Valion__V1__WantedInstance *wanted, vln_arena_t *arena)
 {
-    room_t cost = cost_without_bins(wanted, arena);
-    add(self, &cost);
+    room_add_bare(self, wanted, arena);
     return fit_bins(self, wanted);
 }
 
@@ -104,8 +136,7 @@ room_cut(Valion__V1__HostState *state, vln_arena_t *arena)
 {
     room_t room = {0};
     for (size_t i = 0; i < state->n_instances; i++) {
-        room_t cost = cost_without_bins(state->instances[i], arena);
-        add(&room, &cost);
+        room_add_bare(&room, state->instances[i], arena);
     }
     for (size_t i = 0; i < state->n_instances; i++) {
         fit_bins(&room, state->instances[i]);

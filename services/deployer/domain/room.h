@@ -1,6 +1,6 @@
 /*
- * room - how many columns a host can be told to count by: what it is told, and what it reports, are
- * messages of the bus and have bounds.
+ * room - how many instances a host can be told of, and by how many columns they count: what it is
+ * told, and what it reports, are messages of the bus and have bounds.
  *
  * Both are counted from above, so that what fits here fits there. Columns that are left out are no
  * loss of traffic, only of telemetry: they go first. Pure.
@@ -15,12 +15,20 @@
 
 /* What is taken so far; one that is zeroed is empty. */
 typedef struct room {
+    size_t instances;
     size_t bytes;
     size_t fields;
     size_t memory;
     size_t counted_bytes; /* of columns, in the report */
     size_t counted_fields;
 } room_t;
+
+/* An instance that the host has, without its bins. */
+void room_add_bare(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena);
+
+/* A new one, without its bins. False, and nothing taken: the host cannot be told of it (256
+ * instances, and the bounds of a message), whatever columns it gives up. */
+bool room_take(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena);
 
 /* An instance that the host has, with its bins. */
 void room_add(room_t *self, const Valion__V1__WantedInstance *wanted, vln_arena_t *arena);

@@ -10,6 +10,7 @@ enum {
     ARENA = 64 * 1024 * 1024,
     MESSAGE_MAX = 160 * 1024,
     INSTANCES_MAX = 20,
+    HOST_MAX = 300,
     COLUMNS = 200,
     EDGES = 64,
     CATEGORIES = 64,
@@ -23,7 +24,7 @@ open_all(void)
 {
     arena = vln_arena_new(ARENA);
     valion__v1__host_state__init(&state);
-    state.instances = vln_arena_alloc(arena, INSTANCES_MAX * sizeof(void *));
+    state.instances = vln_arena_alloc(arena, HOST_MAX * sizeof(void *));
 }
 
 static void
@@ -193,4 +194,50 @@ Test(room, counts_what_is_there_already)
     room_fit(&known, second, arena);
     room_fit(&(room_t){0}, alone, arena);
     cr_assert_lt(second->n_bins, alone->n_bins);
+}
+
+/* Endpoint and route of its own for each, which is the most that they can take. */
+static void
+add_endpoint(Valion__V1__WantedInstance *wanted)
+{
+    Valion__V1__HostEndpoint *endpoint = vln_arena_alloc(arena, sizeof *endpoint);
+    Valion__V1__VersionRoute *route = vln_arena_alloc(arena, sizeof *route);
+    valion__v1__host_endpoint__init(endpoint);
+    valion__v1__version_route__init(route);
+    endpoint->environment = wanted->environment;
+    endpoint->model = wanted->model;
+    endpoint->has_share_permille = 1;
+    endpoint->n_stable_ids = route->n_instance_ids = endpoint->n_routes = 1;
+    endpoint->stable_ids = route->instance_ids = &wanted->instance_id;
+    endpoint->routes = vln_arena_alloc(arena, sizeof(void *));
+    endpoint->routes[0] = route;
+    route->version = wanted->version;
+    state.endpoints[state.n_endpoints++] = endpoint;
+}
+
+Test(room, takes_instances_while_the_host_can_be_told_of_them)
+{
+    static const size_t columns[] = {1, 7, COLUMNS};
+    for (size_t of = 0; of < sizeof columns / sizeof columns[0]; of++) {
+        room_t room = {0};
+        close_all();
+        open_all();
+        state.endpoints = vln_arena_alloc(arena, HOST_MAX * sizeof(void *));
+        for (;;) {
+            Valion__V1__WantedInstance *next = make_instance(columns[of], 19, 0);
+            next->model = vln_arena_printf(arena, "%0100zu", state.n_instances);
+            next->environment = vln_arena_printf(arena, "%060zu", state.n_instances);
+            next->has_draining = 1;
+            if (!room_take(&room, next, arena)) {
+                break;
+            }
+            cr_assert_lt(state.n_instances, HOST_MAX);
+            state.instances[state.n_instances++] = next;
+            add_endpoint(next);
+        }
+        cr_expect_geq(state.n_instances, columns[of] > 100 ? 4 : 64, "%zu", state.n_instances);
+        room_cut(&state, arena);
+        expect_sendable(&state.base);
+        cr_assert_not(room_take(&room, state.instances[0], arena));
+    }
 }
