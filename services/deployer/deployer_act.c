@@ -4,7 +4,10 @@
 
 #include "deployer_reference.h"
 
-enum { FRESH_US = 60 * 1000 * 1000 };
+enum {
+    FRESH_US = 60 * 1000 * 1000,
+    WATCH_MARGIN_MS = 10 * 1000, /* the watch begins a moment after the switch */
+};
 
 /* ---- reading ---- */
 
@@ -129,9 +132,8 @@ static int64_t
 warm_until(const deployer_scene_t *scene)
 {
     const Valion__V1__RolloutSpec *spec = scene->rollout->record->spec;
-    int64_t ms = spec->keep_warm_ms;
-    int64_t watched = spec->watch ? spec->watch->duration_ms : 0;
-    ms = ms > watched + 60000 ? ms : watched + 60000;
+    int64_t watched_ms = (spec->watch ? spec->watch->duration_ms : 0) + WATCH_MARGIN_MS;
+    int64_t ms = spec->keep_warm_ms > watched_ms ? spec->keep_warm_ms : watched_ms;
     return scene->rollout->now_us + ms * 1000;
 }
 

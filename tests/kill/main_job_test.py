@@ -34,14 +34,14 @@ from valion.v1 import orchestrator_pb2  # noqa: E402
 PORT = 28001
 MODELS = ("houses-a", "houses-b", "houses-c")
 OPEN_RUNS = 6
-RUN_PERIOD_S = 1.5  # what a run deployed stays warm for a minute: about 40 servers at once
+RUN_PERIOD_S = 1.5  # what a run deployed stays warm for 20 s
 JOB_PERIOD_S = 2.0
 NAMES = ("bus0", "bus1", "registry0", "registry1", "orchestrator0", "orchestrator1", "trainer0",
          "validator0", "validator1", "deployer0", "runner0", "haproxy", "redis", "postgres",
          Killer.SERVER)
 LEASE_S = 15
 END_S = 180     # what was accepted has to have ended by then
-SETTLE_S = 100  # what was kept warm has to be gone by then: a deployer keeps it for 60 s at least
+SETTLE_S = 60   # what was kept warm has to be gone by then
 FELT_S = 5      # a kill of HAProxy or a server may be felt so long
 RUN_ENDS = {orchestrator_pb2.RUN_STATE_COMPLETED, orchestrator_pb2.RUN_STATE_FAILED}
 JOB_ENDS = {orchestrator_pb2.TASK_STATE_DONE, orchestrator_pb2.TASK_STATE_FAILED,
