@@ -4,9 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vln_pb.h"
 #include "vln_text.h"
 
 enum { ERROR_MAX = 2000 };
+
+void *
+vln_task_spec(vln_task_t *self, const ProtobufCMessageDescriptor *descriptor)
+{
+    ProtobufCMessage *message = NULL;
+    vln_pb_scan_t scan;
+    if (vln_pb_unpack(descriptor, self->spec, self->spec_size, self->arena, &message, &scan) !=
+        VLN_OK) {
+        vln_task_fail(self, false, "the spec is no %s: %s", descriptor->short_name, scan.why);
+        return NULL;
+    }
+    return message;
+}
 
 static void
 end_as(vln_task_t *self, Valion__V1__Outcome outcome)

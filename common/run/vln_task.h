@@ -48,6 +48,9 @@ typedef struct vln_task {
     bool completing;
 } vln_task_t;
 
+/* The spec as this message, in the task's arena; NULL: it is none, and the task has failed. */
+void *vln_task_spec(vln_task_t *self, const ProtobufCMessageDescriptor *descriptor);
+
 /* `result` is kept with the task: at most 16 KiB, copied; larger ones are artifacts. */
 void vln_task_done(vln_task_t *self, const void *result, size_t size);
 

@@ -82,11 +82,23 @@ close_slot(void **slot_p)
 }
 
 static void
+run_kind(const vln_worker_config_t *config, vln_worker_t *worker, vln_task_t *task)
+{
+    for (size_t i = 0; i < config->kind_count; i++) {
+        if (strcmp(config->kinds[i].name, task->kind) == 0) {
+            config->kinds[i].run(worker, task);
+            return;
+        }
+    }
+    vln_task_fail(task, false, "tasks of kind '%.64s' are not done here", task->kind);
+}
+
+static void
 run_task(void *own, vln_task_t *task)
 {
     slot_t *slot = own;
     vln_workers_t *workers = slot->workers;
-    workers->config.run(&slot->worker, task);
+    run_kind(&workers->config, &slot->worker, task);
     vln_metrics_t *metrics = vln_service_metrics(workers->service);
     vln_cache_counts_t now = vln_artifacts_counts(slot->worker.artifacts);
     vln_metrics_add(metrics, workers->hits, now.hits - slot->counted.hits);
@@ -100,8 +112,13 @@ vln_workers_run(void *context, vln_stop_t *stop)
     vln_workers_t *self = context;
     const vln_worker_options_t *options = self->config.options;
     size_t slots = options->slots > 0 ? (size_t)options->slots : vln_worker_processors();
+    const char *names[VLN_TASKS_KINDS_MAX];
+    vln_assert(self->config.kind_count <= VLN_COUNT(names));
+    for (size_t i = 0; i < self->config.kind_count; i++) {
+        names[i] = self->config.kinds[i].name;
+    }
     vln_tasks_config_t config = {.instance = vln_service_instance(self->service),
-                                 .kinds = self->config.kinds,
+                                 .kinds = names,
                                  .kind_count = self->config.kind_count,
                                  .threads = slots,
                                  .slots = slots,

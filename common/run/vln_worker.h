@@ -35,14 +35,19 @@ typedef struct vln_worker {
     void *own; /* what config.open made */
 } vln_worker_t;
 
+/* A kind of task that is done here. */
+typedef struct vln_worker_kind {
+    const char *name;
+    void (*run)(vln_worker_t *worker, vln_task_t *task);
+} vln_worker_kind_t;
+
 typedef struct vln_worker_config {
     const vln_worker_options_t *options;
-    const char *const *kinds;
+    const vln_worker_kind_t *kinds; /* at most VLN_TASKS_KINDS_MAX */
     size_t kind_count;
     void *context;
     void *(*open)(void *context); /* once in each slot's thread; may be NULL */
     void (*close)(void **own_p);
-    void (*run)(vln_worker_t *worker, vln_task_t *task);
 } vln_worker_config_t;
 
 typedef struct vln_workers vln_workers_t;

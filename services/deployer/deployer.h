@@ -56,8 +56,10 @@ vln_artifacts_t *deployer_artifacts(deployer_worker_t *self);
 /* A background thread of the service's; `context` is a deployer_t. */
 void deployer_run_tick(void *context, vln_stop_t *stop);
 
-/* A slot's function for tasks `deploy`, `rollback` and `watch`. */
-void deployer_run_task(vln_worker_t *worker, vln_task_t *task);
+/* Tasks. Each ends the task. */
+void deployer_run_deploy(vln_worker_t *worker, vln_task_t *task);
+void deployer_run_rollback(vln_worker_t *worker, vln_task_t *task);
+void deployer_run_watch(vln_worker_t *worker, vln_task_t *task);
 
 /* ---- handlers ---- */
 

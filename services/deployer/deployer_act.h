@@ -15,12 +15,13 @@ typedef struct deployer_scene {
     size_t instance_count;
     deployer_host_t *hosts; /* that offer the environment */
     size_t host_count;
-    deployer_instance_t **taken; /* of `instances`, that the rollout takes over; see deployer_place */
+    deployer_instance_t *
+        *taken; /* of `instances`, that the rollout takes over; see deployer_place */
     size_t taken_count;
     deployer_instance_t *placed; /* that it starts */
     size_t placed_count;
     const char *no_room; /* sentence; NULL: all have a place */
-    const char *why; /* of what is done, for the revision */
+    const char *why;     /* of what is done, for the revision */
 } deployer_scene_t;
 
 VLN_MUST_USE vln_err_t deployer_scene_read(deployer_store_t *store, vln_arena_t *arena,

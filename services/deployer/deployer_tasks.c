@@ -40,16 +40,6 @@ roll_back(vln_worker_t *worker, vln_task_t *task, ProtobufCMessage *spec, vln_re
     return err;
 }
 
-static const struct {
-    const char *kind;
-    const ProtobufCMessageDescriptor *spec;
-    vln_err_t (*ask)(vln_worker_t *worker, vln_task_t *task, ProtobufCMessage *spec,
-                     vln_reply_t *reply, const Valion__V1__Rollout **out);
-} kinds[] = {
-    {"deploy", &valion__v1__rollout_spec__descriptor, create},
-    {"rollback", &valion__v1__rollback_request__descriptor, roll_back},
-};
-
 /* Frees the slot until the model has a live rollout, or a while has passed: what else may become of it
  * is seen then. The rollout's id comes back with the next lease. */
 static void
@@ -62,29 +52,6 @@ wait_for(vln_task_t *task, const char *model, const uint8_t *id)
     wait->has_timeout_ms = 1;
     wait->timeout_ms = WAIT_MS;
     vln_task_wait(task, wait, id, VLN_ID_BYTES);
-}
-
-static void
-ask(vln_worker_t *worker, vln_task_t *task, size_t kind)
-{
-    ProtobufCMessage *spec = NULL;
-    vln_pb_scan_t scan;
-    vln_reply_t reply;
-    const Valion__V1__Rollout *rollout = NULL;
-    if (vln_pb_unpack(kinds[kind].spec, task->spec, task->spec_size, task->arena, &spec, &scan) !=
-        VLN_OK) {
-        vln_task_fail(task, false, "the spec is no %s: %s", kinds[kind].spec->short_name, scan.why);
-        return;
-    }
-    vln_err_t err = kinds[kind].ask(worker, task, spec, &reply, &rollout);
-    if (err != VLN_OK) {
-        vln_worker_fail(task, err, kinds[kind].kind, reply.why);
-    } else if (!rollout || !rollout->spec || rollout->rollout_id.len != VLN_ID_BYTES) {
-        vln_task_fail(task, true, "the deployer's answer has no rollout");
-    } else {
-        wait_for(task, rollout->spec->model, rollout->rollout_id.data);
-    }
-    vln_reply_wipe(&reply);
 }
 
 static void
@@ -137,19 +104,56 @@ look(vln_worker_t *worker, vln_task_t *task)
     vln_reply_wipe(&reply);
 }
 
+/* The two that make a rollout: asked for at first, looked at whenever the task comes again. */
 static void
-watch(vln_worker_t *worker, vln_task_t *task)
+ask(vln_worker_t *worker, vln_task_t *task, const ProtobufCMessageDescriptor *descriptor,
+    vln_err_t (*call)(vln_worker_t *worker, vln_task_t *task, ProtobufCMessage *spec,
+                      vln_reply_t *reply, const Valion__V1__Rollout **out))
 {
-    ProtobufCMessage *spec = NULL;
-    vln_pb_scan_t scan;
     vln_reply_t reply;
-    Valion__V1__SetWatchRuleRequest request = VALION__V1__SET_WATCH_RULE_REQUEST__INIT;
-    if (vln_pb_unpack(&valion__v1__monitor_spec__descriptor, task->spec, task->spec_size,
-                      task->arena, &spec, &scan) != VLN_OK) {
-        vln_task_fail(task, false, "the spec is no MonitorSpec: %s", scan.why);
+    const Valion__V1__Rollout *rollout = NULL;
+    if (task->resume_size == VLN_ID_BYTES) {
+        look(worker, task);
         return;
     }
-    request.rule = ((Valion__V1__MonitorSpec *)(void *)spec)->rule;
+    ProtobufCMessage *spec = vln_task_spec(task, descriptor);
+    if (!spec) {
+        return;
+    }
+    vln_err_t err = call(worker, task, spec, &reply, &rollout);
+    if (err != VLN_OK) {
+        vln_worker_fail(task, err, task->kind, reply.why);
+    } else if (!rollout || !rollout->spec || rollout->rollout_id.len != VLN_ID_BYTES) {
+        vln_task_fail(task, true, "the deployer's answer has no rollout");
+    } else {
+        wait_for(task, rollout->spec->model, rollout->rollout_id.data);
+    }
+    vln_reply_wipe(&reply);
+}
+
+void
+deployer_run_deploy(vln_worker_t *worker, vln_task_t *task)
+{
+    ask(worker, task, &valion__v1__rollout_spec__descriptor, create);
+}
+
+void
+deployer_run_rollback(vln_worker_t *worker, vln_task_t *task)
+{
+    ask(worker, task, &valion__v1__rollback_request__descriptor, roll_back);
+}
+
+void
+deployer_run_watch(vln_worker_t *worker, vln_task_t *task)
+{
+    vln_reply_t reply;
+    Valion__V1__SetWatchRuleRequest request = VALION__V1__SET_WATCH_RULE_REQUEST__INIT;
+    const Valion__V1__MonitorSpec *spec =
+        vln_task_spec(task, &valion__v1__monitor_spec__descriptor);
+    if (!spec) {
+        return;
+    }
+    request.rule = spec->rule;
     const vln_call_spec_t call = {.service = "deployer",
                                   .method = "SetWatchRule",
                                   .request = &request.base,
@@ -161,24 +165,4 @@ watch(vln_worker_t *worker, vln_task_t *task)
         vln_worker_fail(task, err, "watch", reply.why);
     }
     vln_reply_wipe(&reply);
-}
-
-void
-deployer_run_task(vln_worker_t *worker, vln_task_t *task)
-{
-    if (strcmp(task->kind, "watch") == 0) {
-        watch(worker, task);
-        return;
-    }
-    if (task->resume_size == VLN_ID_BYTES) {
-        look(worker, task);
-        return;
-    }
-    for (size_t i = 0; i < VLN_COUNT(kinds); i++) {
-        if (strcmp(kinds[i].kind, task->kind) == 0) {
-            ask(worker, task, i);
-            return;
-        }
-    }
-    vln_task_fail(task, false, "tasks of kind '%.64s' are not done here", task->kind);
 }

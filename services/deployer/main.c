@@ -19,7 +19,9 @@ static const vln_opt_t options[] = {
     {0},
 };
 
-static const char *const kinds[] = {"deploy", "rollback", "watch"};
+static const vln_worker_kind_t kinds[] = {{"deploy", deployer_run_deploy},
+                                          {"rollback", deployer_run_rollback},
+                                          {"watch", deployer_run_watch}};
 
 const char *const deployer_topics[] = {
     [DEPLOYER_TOPIC_HOSTS] = "hosts", [DEPLOYER_TOPIC_ROLLOUTS] = "rollouts"};
@@ -173,10 +175,8 @@ main(int argc, char **argv)
     }
     vln_log_init("deployer", config.worker.service.instance, level);
     deployer_t deployer = {.config = &config};
-    const vln_worker_config_t workers = {.options = &config.worker,
-                                         .kinds = kinds,
-                                         .kind_count = VLN_COUNT(kinds),
-                                         .run = deployer_run_task};
+    const vln_worker_config_t workers = {
+        .options = &config.worker, .kinds = kinds, .kind_count = VLN_COUNT(kinds)};
     deployer.workers = vln_workers_new(&workers);
     err = serve(&deployer);
     vln_workers_destroy(&deployer.workers);

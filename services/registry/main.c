@@ -123,7 +123,7 @@ prepare(registry_t *self)
     return vln_database_await(self->config->database, migrate);
 }
 
-static const char *const task_kinds[] = {"promote"};
+static const vln_worker_kind_t task_kinds[] = {{"promote", registry_run_promotion}};
 
 static void
 run_workers(void *context, vln_stop_t *stop)
@@ -166,10 +166,8 @@ main(int argc, char **argv)
                                           .close_worker = close_worker,
                                           .ensure_worker = ensure_worker,
                                           .stats = own_numbers};
-    const vln_worker_config_t workers = {.options = &config.worker,
-                                         .kinds = task_kinds,
-                                         .kind_count = VLN_COUNT(task_kinds),
-                                         .run = registry_run_task};
+    const vln_worker_config_t workers = {
+        .options = &config.worker, .kinds = task_kinds, .kind_count = VLN_COUNT(task_kinds)};
     registry.workers = vln_workers_new(&workers);
     err = prepare(&registry);
     if (err == VLN_OK) {

@@ -58,8 +58,8 @@ extern const size_t registry_planned_count;
 void registry_run_relay(void *context, vln_stop_t *stop);
 void registry_run_keeper(void *context, vln_stop_t *stop);
 
-/* A slot's function for tasks `promote`: the steps of pipelines that promote. */
-void registry_run_task(vln_worker_t *worker, vln_task_t *task);
+/* Tasks `promote`: the steps of pipelines that promote. */
+void registry_run_promotion(vln_worker_t *worker, vln_task_t *task);
 
 /* Appends the head to the file `heads` in the artifact folder, and syncs it. */
 void registry_append_head(const registry_t *registry, const Valion__V1__LogHead *head);

@@ -27,14 +27,11 @@ end_done(vln_task_t *task, Valion__V1__PromoteReply *answer)
 }
 
 void
-registry_run_task(vln_worker_t *worker, vln_task_t *task)
+registry_run_promotion(vln_worker_t *worker, vln_task_t *task)
 {
-    ProtobufCMessage *request = NULL;
-    vln_pb_scan_t scan;
+    ProtobufCMessage *request = vln_task_spec(task, &valion__v1__promote_request__descriptor);
     vln_reply_t reply;
-    if (vln_pb_unpack(&valion__v1__promote_request__descriptor, task->spec, task->spec_size,
-                      task->arena, &request, &scan) != VLN_OK) {
-        vln_task_fail(task, false, "the spec is no PromoteRequest: %s", scan.why);
+    if (!request) {
         return;
     }
     const vln_call_spec_t spec = {.service = "registry",

@@ -23,15 +23,10 @@ static const vln_opt_t options[] = {
     {0},
 };
 
-static const struct {
-    const char *kind;
-    bool (*run)(vln_worker_t *worker, vln_task_t *task);
-} kinds[] = {
+static const vln_worker_kind_t kinds[] = {
     {"train", trainer_train},
     {"transform", trainer_transform},
 };
-
-static const char *const kind_names[] = {"train", "transform"};
 
 static const char *const counters[TRAINER_COUNTERS] = {
     [TRAINER_TRAININGS] = "trainings_total",     [TRAINER_TRAININGS_FAILED] = "trainings_failed",
@@ -60,6 +55,17 @@ trainer_sandbox(vln_worker_t *worker, vln_task_t *task)
     return slot->sandbox;
 }
 
+bool
+trainer_check_split(vln_task_t *task, const Valion__V1__Split *split)
+{
+    double share = split && split->has_train_share ? split->train_share : 0.8;
+    if (!(share > 0 && share < 1)) {
+        vln_task_fail(task, false, "split.train_share lies between 0 and 1; it is %g", share);
+        return false;
+    }
+    return true;
+}
+
 void
 trainer_fail_outcome(vln_task_t *task, vln_err_t err, const char *what,
                      const vln_outcome_t *outcome)
@@ -85,18 +91,6 @@ close_slot(void **slot_p)
     vln_sandbox_close(&slot->sandbox);
     free(slot);
     *slot_p = NULL;
-}
-
-static void
-run_task(vln_worker_t *worker, vln_task_t *task)
-{
-    for (size_t i = 0; i < VLN_COUNT(kinds); i++) {
-        if (strcmp(kinds[i].kind, task->kind) == 0) {
-            kinds[i].run(worker, task);
-            return;
-        }
-    }
-    vln_task_fail(task, false, "tasks of kind '%.64s' are not done here", task->kind);
 }
 
 static vln_err_t
@@ -136,12 +130,11 @@ main(int argc, char **argv)
     vln_log_init("trainer", config.worker.service.instance, level);
     trainer_t trainer = {.config = &config};
     const vln_worker_config_t workers = {.options = &config.worker,
-                                         .kinds = kind_names,
-                                         .kind_count = VLN_COUNT(kind_names),
+                                         .kinds = kinds,
+                                         .kind_count = VLN_COUNT(kinds),
                                          .context = &trainer,
                                          .open = open_slot,
-                                         .close = close_slot,
-                                         .run = run_task};
+                                         .close = close_slot};
     trainer.workers = vln_workers_new(&workers);
     err = serve(&trainer);
     vln_workers_destroy(&trainer.workers);

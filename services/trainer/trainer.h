@@ -11,6 +11,8 @@
 #include "vln_sandbox.h"
 #include "vln_worker.h"
 
+#include "valion/v1/trainer.pb-c.h"
+
 typedef struct trainer_config {
     vln_worker_options_t worker;
     const char *sandbox;
@@ -44,9 +46,12 @@ typedef struct trainer_slot {
     vln_sandbox_t *sandbox; /* opened when it is first needed */
 } trainer_slot_t;
 
-/* Tasks. Each ends the task; true if it was done. */
-bool trainer_train(vln_worker_t *worker, vln_task_t *task);
-bool trainer_transform(vln_worker_t *worker, vln_task_t *task);
+/* Tasks. Each ends the task. */
+void trainer_train(vln_worker_t *worker, vln_task_t *task);
+void trainer_transform(vln_worker_t *worker, vln_task_t *task);
+
+/* False, and the task ended, unless the shares of a split can be. NULL is the default split. */
+bool trainer_check_split(vln_task_t *task, const Valion__V1__Split *split);
 
 void trainer_count(const vln_worker_t *worker, size_t counter, int64_t amount);
 

@@ -60,28 +60,13 @@ find_unsupported(const Valion__V1__TrainSpec *spec)
 }
 
 static bool
-check_split(vln_task_t *task, const Valion__V1__Split *split)
-{
-    double share = split && split->has_train_share ? split->train_share : 0.8;
-    if (!(share > 0 && share < 1)) {
-        vln_task_fail(task, false, "split.train_share lies between 0 and 1; it is %g", share);
-        return false;
-    }
-    return true;
-}
-
-static bool
 read_spec(training_t *self)
 {
     vln_task_t *task = self->task;
-    ProtobufCMessage *message = NULL;
-    vln_pb_scan_t scan;
-    if (vln_pb_unpack(&valion__v1__train_spec__descriptor, task->spec, task->spec_size, task->arena,
-                      &message, &scan) != VLN_OK) {
-        vln_task_fail(task, false, "the spec is no TrainSpec: %s", scan.why);
+    self->spec = vln_task_spec(task, &valion__v1__train_spec__descriptor);
+    if (!self->spec) {
         return false;
     }
-    self->spec = (void *)message;
     const char *unsupported = find_unsupported(self->spec);
     if (unsupported) {
         vln_task_fail(task, false, "%s is not there yet: leave it out", unsupported);
@@ -91,7 +76,7 @@ read_spec(training_t *self)
         vln_task_fail(task, false, "a training needs model, data and target");
         return false;
     }
-    return check_split(task, self->spec->split);
+    return trainer_check_split(task, self->spec->split);
 }
 
 /* ---- rows ---- */
@@ -473,7 +458,7 @@ end(training_t *self)
     vln_dataset_end(&self->data);
 }
 
-bool
+void
 trainer_train(vln_worker_t *worker, vln_task_t *task)
 {
     training_t self = {.worker = worker, .task = task};
@@ -485,5 +470,4 @@ trainer_train(vln_worker_t *worker, vln_task_t *task)
         trainer_count(worker, TRAINER_DURATION_MS, vln_mono_ms() - started_ms);
     }
     end(&self);
-    return done;
 }

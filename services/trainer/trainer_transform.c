@@ -70,26 +70,17 @@ check_split(vln_task_t *task, const Valion__V1__Split *split)
         vln_task_fail(task, false, "split.stratify and split.time_column are not there yet");
         return false;
     }
-    double share = split && split->has_train_share ? split->train_share : 0.8;
-    if (!(share > 0 && share < 1)) {
-        vln_task_fail(task, false, "split.train_share lies between 0 and 1; it is %g", share);
-        return false;
-    }
-    return true;
+    return trainer_check_split(task, split);
 }
 
 static bool
 read_spec(transform_t *self)
 {
     vln_task_t *task = self->task;
-    ProtobufCMessage *message = NULL;
-    vln_pb_scan_t scan;
-    if (vln_pb_unpack(&valion__v1__transform_spec__descriptor, task->spec, task->spec_size,
-                      task->arena, &message, &scan) != VLN_OK) {
-        vln_task_fail(task, false, "the spec is no TransformSpec: %s", scan.why);
+    self->spec = vln_task_spec(task, &valion__v1__transform_spec__descriptor);
+    if (!self->spec) {
         return false;
     }
-    self->spec = (void *)message;
     const Valion__V1__TransformSpec *spec = self->spec;
     bool output = spec->output && spec->output[0];
     if (!spec->data || (!output && spec->n_columns == 0)) {
@@ -569,7 +560,7 @@ run(transform_t *self)
     return ok;
 }
 
-bool
+void
 trainer_transform(vln_worker_t *worker, vln_task_t *task)
 {
     transform_t self = {.worker = worker, .task = task};
@@ -581,5 +572,4 @@ trainer_transform(vln_worker_t *worker, vln_task_t *task)
     vln_predictor_close(&self.preprocessor.predictor);
     vln_bytes_end(&self.preprocessor.bytes);
     vln_dataset_end(&self.data);
-    return done;
 }

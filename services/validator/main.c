@@ -26,16 +26,11 @@ static const vln_opt_t options[] = {
     {0},
 };
 
-static const struct {
-    const char *kind;
-    void (*run)(vln_worker_t *worker, vln_task_t *task);
-} kinds[] = {
+static const vln_worker_kind_t kinds[] = {
     {"validate", validator_validate},
     {"inspect", validator_inspect},
     {"profile", validator_profile},
 };
-
-static const char *const kind_names[] = {"validate", "inspect", "profile"};
 
 static const char *const counters[VALIDATOR_COUNTERS] = {
     [VALIDATOR_TOTAL] = "validations_total",
@@ -74,18 +69,6 @@ validator_sandbox(vln_worker_t *worker, vln_task_t *task)
     return slot->sandbox;
 }
 
-void *
-validator_read_spec(vln_task_t *task, const ProtobufCMessageDescriptor *descriptor)
-{
-    ProtobufCMessage *message = NULL;
-    vln_pb_scan_t scan;
-    if (vln_pb_unpack(descriptor, task->spec, task->spec_size, task->arena, &message, &scan) !=
-        VLN_OK) {
-        vln_task_fail(task, false, "the spec is no %s: %s", descriptor->short_name, scan.why);
-    }
-    return message;
-}
-
 bool
 validator_note_outcome(const vln_worker_t *worker, const vln_outcome_t *outcome)
 {
@@ -116,18 +99,6 @@ close_slot(void **slot_p)
     vln_sandbox_close(&slot->sandbox);
     free(slot);
     *slot_p = NULL;
-}
-
-static void
-run_task(vln_worker_t *worker, vln_task_t *task)
-{
-    for (size_t i = 0; i < VLN_COUNT(kinds); i++) {
-        if (strcmp(kinds[i].kind, task->kind) == 0) {
-            kinds[i].run(worker, task);
-            return;
-        }
-    }
-    vln_task_fail(task, false, "tasks of kind '%.64s' are not done here", task->kind);
 }
 
 /* ---- the service ---- */
@@ -211,12 +182,11 @@ main(int argc, char **argv)
     vln_log_init("validator", config.worker.service.instance, level);
     validator_t validator = {.config = &config};
     const vln_worker_config_t workers = {.options = &config.worker,
-                                         .kinds = kind_names,
-                                         .kind_count = VLN_COUNT(kind_names),
+                                         .kinds = kinds,
+                                         .kind_count = VLN_COUNT(kinds),
                                          .context = &validator,
                                          .open = open_slot,
-                                         .close = close_slot,
-                                         .run = run_task};
+                                         .close = close_slot};
     validator.workers = vln_workers_new(&workers);
     err = serve(&validator);
     vln_workers_destroy(&validator.workers);

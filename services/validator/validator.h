@@ -59,9 +59,6 @@ void validator_count(const vln_worker_t *worker, size_t counter, int64_t amount)
 /* The slot's sandbox; NULL, and the task ended, if there is none to be had. */
 vln_sandbox_t *validator_sandbox(vln_worker_t *worker, vln_task_t *task);
 
-/* The spec, unpacked into the task's arena; NULL, and the task ended, if it is none. */
-void *validator_read_spec(vln_task_t *task, const ProtobufCMessageDescriptor *descriptor);
-
 /* Logs what the libraries printed, and counts a child that died or was killed. True if one did. */
 bool validator_note_outcome(const vln_worker_t *worker, const vln_outcome_t *outcome);
 

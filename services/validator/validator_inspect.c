@@ -97,7 +97,7 @@ fail_outcome(inspection_t *self, vln_err_t err, const char *role, const vln_outc
 static bool
 read_spec(inspection_t *self)
 {
-    self->spec = validator_read_spec(self->task, &valion__v1__inspect_spec__descriptor);
+    self->spec = vln_task_spec(self->task, &valion__v1__inspect_spec__descriptor);
     if (!self->spec) {
         return false;
     }

@@ -143,7 +143,7 @@ void
 validator_profile(vln_worker_t *worker, vln_task_t *task)
 {
     profiling_t self = {.worker = worker, .task = task, .result = VALION__V1__PROFILE_RESULT__INIT};
-    self.spec = validator_read_spec(task, &valion__v1__profile_spec__descriptor);
+    self.spec = vln_task_spec(task, &valion__v1__profile_spec__descriptor);
     if (self.spec && !self.spec->data) {
         vln_task_fail(task, false, "data: say which data set");
     } else if (self.spec &&

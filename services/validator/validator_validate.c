@@ -71,7 +71,7 @@ static bool
 read_spec(validation_t *self)
 {
     vln_task_t *task = self->task;
-    self->spec = validator_read_spec(task, &valion__v1__validate_spec__descriptor);
+    self->spec = vln_task_spec(task, &valion__v1__validate_spec__descriptor);
     if (!self->spec) {
         return false;
     }
