@@ -428,6 +428,18 @@ vln_pg_run(vln_pg_t *self, size_t statement, const vln_pg_args_t *args, PGresult
 }
 
 vln_err_t
+vln_pg_run_one(vln_pg_t *self, size_t statement, const vln_pg_args_t *args, PGresult **out)
+{
+    vln_err_t err = vln_pg_run(self, statement, args, out);
+    if (err == VLN_OK && PQntuples(*out) == 0) {
+        PQclear(*out);
+        *out = NULL;
+        err = VLN_NOT_FOUND;
+    }
+    return err;
+}
+
+vln_err_t
 vln_pg_exec(vln_pg_t *self, const char *sql, PGresult **out)
 {
     if (out) {

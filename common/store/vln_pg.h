@@ -98,6 +98,10 @@ void vln_pg_array(vln_pg_args_t *args, vln_pg_array_t *array);
 VLN_MUST_USE vln_err_t vln_pg_run(vln_pg_t *self, size_t statement, const vln_pg_args_t *args,
                                   PGresult **out);
 
+/* The same for one row: VLN_NOT_FOUND, and `*out` NULL, if there is none. */
+VLN_MUST_USE vln_err_t vln_pg_run_one(vln_pg_t *self, size_t statement, const vln_pg_args_t *args,
+                                      PGresult **out);
+
 /* SQL that is not in the table, without parameters: migrations, LISTEN, locks. */
 VLN_MUST_USE vln_err_t vln_pg_exec(vln_pg_t *self, const char *sql, PGresult **out);
 

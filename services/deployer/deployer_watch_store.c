@@ -166,10 +166,7 @@ deployer_store_find_reference(deployer_store_t *self, vln_arena_t *arena,
     PGresult *result = NULL;
     *out = NULL;
     vln_pg_bytes(&args, id, VLN_DIGEST_BYTES);
-    vln_err_t err = vln_pg_run(self->pg, FIND_REFERENCE, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_REFERENCE, &args, &result);
     if (err == VLN_OK) {
         *out = deployer_store_message(result, 0, 0, arena, &valion__v1__profile__descriptor);
         err = *out ? VLN_OK : VLN_DATA_LOSS;

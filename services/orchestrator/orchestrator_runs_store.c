@@ -50,10 +50,7 @@ orchestrator_store_find_pipeline(orchestrator_store_t *self, vln_arena_t *arena,
     PGresult *result = NULL;
     vln_pg_text(&args, name);
     vln_pg_i64(&args, version);
-    vln_err_t err = vln_pg_run(self->pg, FIND_PIPELINE, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_PIPELINE, &args, &result);
     if (err == VLN_OK) {
         *out = read_pipeline(result, 0, arena);
     }

@@ -59,10 +59,7 @@ registry_policies_find(registry_store_t *self, vln_arena_t *arena, const char *n
     vln_pg_text(&args, name);
     vln_pg_i64(&args, version);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, FIND_POLICY, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_POLICY, &args, &result);
     if (err == VLN_OK) {
         *out = read_policy(result, 0, arena);
     }
@@ -195,10 +192,7 @@ registry_reports_find(registry_store_t *self, vln_arena_t *arena, const uint8_t 
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, id, VLN_ID_BYTES);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, FIND_REPORT, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_REPORT, &args, &result);
     if (err == VLN_OK) {
         *record = registry_store_bytes(result, 0, 0, arena, size);
     }

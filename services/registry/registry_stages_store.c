@@ -11,10 +11,7 @@ run_for_version(registry_store_t *self, size_t statement, const vln_pg_args_t *a
                 vln_arena_t *arena, registry_version_t *out)
 {
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, statement, args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, statement, args, &result);
     if (err == VLN_OK) {
         *out = registry_store_read_version(result, 0, arena);
     }
@@ -225,10 +222,7 @@ registry_grants_find(registry_store_t *self, vln_arena_t *arena, const vln_id_t 
     vln_pg_text(&args, model);
     vln_pg_text(&args, version);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, FIND_GRANT, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_GRANT, &args, &result);
     if (err == VLN_OK) {
         *out = read_grant(result, 0, arena);
     }
@@ -277,10 +271,7 @@ registry_grants_close(registry_store_t *self, vln_arena_t *arena, const vln_id_t
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, id->bytes, VLN_ID_BYTES);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, CLOSE_GRANT, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, CLOSE_GRANT, &args, &result);
     if (err == VLN_OK) {
         *out = read_grant(result, 0, arena);
         *was_open = vln_pg_get_bool(result, 0, GRANT_COLUMNS_COUNT);

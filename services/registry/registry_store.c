@@ -124,10 +124,7 @@ registry_store_find_model(registry_store_t *self, vln_arena_t *arena, const char
     vln_pg_args_t args = {0};
     vln_pg_text(&args, name);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, FIND_MODEL, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_MODEL, &args, &result);
     if (err == VLN_OK) {
         *out = read_model(result, 0, arena);
     }
@@ -359,10 +356,7 @@ registry_store_find_line_top(registry_store_t *self, const char *model, const se
     vln_pg_i64(&args, line->major);
     vln_pg_i64(&args, line->minor);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, LINE_TOP, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, LINE_TOP, &args, &result);
     if (err == VLN_OK) {
         vln_assert(semver_parse(vln_pg_get_text(result, 0, 0), out));
     }
@@ -498,10 +492,8 @@ registry_store_find_blob(registry_store_t *self, vln_arena_t *arena, const uint8
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, digest, VLN_DIGEST_BYTES);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, with_bytes ? FIND_BLOB : FIND_BLOB_INFO, &args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err =
+        vln_pg_run_one(self->pg, with_bytes ? FIND_BLOB : FIND_BLOB_INFO, &args, &result);
     if (err == VLN_OK) {
         *out = (registry_blob_t){.size_bytes = vln_pg_get_i64(result, 0, 0),
                                  .media_type = registry_store_text(result, 0, 1, arena),

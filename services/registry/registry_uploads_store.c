@@ -60,10 +60,7 @@ run_for_upload(registry_store_t *self, size_t statement, const vln_pg_args_t *ar
                vln_arena_t *arena, registry_upload_t *out)
 {
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, statement, args, &result);
-    if (err == VLN_OK && PQntuples(result) == 0) {
-        err = VLN_NOT_FOUND;
-    }
+    vln_err_t err = vln_pg_run_one(self->pg, statement, args, &result);
     if (err == VLN_OK) {
         read_upload(result, arena, out);
     }
