@@ -24,7 +24,8 @@ find_blob(registry_worker_t *self, vln_call_t *call, const ProtobufCBinaryData *
         registry_store_find_blob(self->store, call->arena, digest->data, with_bytes, out);
     if (err == VLN_NOT_FOUND) {
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_UNSPECIFIED,
-                        "no bytes of this digest are stored here");
+                        "no bytes of this digest are stored here; those of a version are its "
+                        "artifacts', which 'valion version show MODEL@VERSION' lists");
     } else if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
     }

@@ -171,7 +171,7 @@ static void
 put_head(writer_t *self, const proxy_plan_t *plan)
 {
     put(self,
-        "# Written by valion-runner from generation %llu; changes are overwritten.\n"
+        "# Written by valion-runner; changes are overwritten.\n"
         "global\n"
         "    stats socket %s mode 600 level admin expose-fd listeners\n"
         "    hard-stop-after 60s\n" DIGEST_LINE "0000000000000000\n"
@@ -192,7 +192,7 @@ put_head(writer_t *self, const proxy_plan_t *plan)
         "    http-reuse always\n"
         "    default-server pool-max-conn 64 check inter 500ms fastinter 100ms downinter 100ms fall 2 rise 1 observe layer4 error-limit 1"
         " on-error mark-down\n",
-        (unsigned long long)plan->state->generation, plan->admin_socket);
+        plan->admin_socket);
 }
 
 /* Rules that answer come before those that choose a backend, so what is found nowhere is a backend. */

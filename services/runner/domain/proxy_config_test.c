@@ -205,7 +205,7 @@ Test(proxy_config, of_a_small_state_is_this_text)
 Test(proxy_config, begins_with_what_a_reload_and_a_lost_server_need)
 {
     static const char *const lines[] = {
-        "# Written by valion-runner from generation 7; changes are overwritten.\nglobal\n",
+        "# Written by valion-runner; changes are overwritten.\nglobal\n",
         "\n    stats socket /run/s/haproxy mode 600 level admin expose-fd listeners\n",
         "\n    hard-stop-after ",
         "\n    option redispatch 1\n",
@@ -219,13 +219,39 @@ Test(proxy_config, begins_with_what_a_reload_and_a_lost_server_need)
     free(text);
 }
 
+/* A generation that changes nothing here is no reason to load anything. */
 Test(proxy_config, is_the_same_text_for_the_same_state)
 {
     char *text = write_all();
+    state.generation++;
     char *again = write_all();
     cr_assert_str_eq(text, again);
     free(text);
     free(again);
+}
+
+Test(proxy_config, has_a_digest_that_tells_it_from_another)
+{
+    char first[PROXY_DIGEST];
+    char again[PROXY_DIGEST];
+    char other[PROXY_DIGEST];
+    char *text = write_all();
+    proxy_config_digest(text, first);
+    cr_assert_eq(strlen(first), PROXY_DIGEST - 1);
+    cr_assert_str_neq(first, "0000000000000000");
+    cr_assert(strstr(text, first), "HAProxy is told of it");
+    free(text);
+    text = write_all();
+    proxy_config_digest(text, again);
+    cr_assert_str_eq(first, again);
+    free(text);
+    endpoint.share_permille++;
+    text = write_all();
+    proxy_config_digest(text, other);
+    cr_assert_str_neq(first, other);
+    free(text);
+    proxy_config_digest("global\n", other);
+    cr_assert_str_empty(other);
 }
 
 /* Every word after one of these, up to the blank. */
