@@ -20,8 +20,12 @@ Test(vln_address, names_each_address_once)
     vln_addresses_t found;
     cr_assert(vln_addresses_resolve("127.0.0.1:7001,tcp://127.0.0.1:7001,localhost:7001", &found) ==
               VLN_OK);
-    cr_assert(found.count == 1);
+    /* Where localhost is both, ::1 comes after it. */
+    cr_expect(found.count == 1 || found.count == 2);
     cr_expect(eq(str, found.endpoint[0], "tcp://127.0.0.1:7001"));
+    if (found.count == 2) {
+        cr_expect(eq(str, found.endpoint[1], "tcp://[::1]:7001"));
+    }
 }
 
 Test(vln_address, puts_brackets_around_version_6)
