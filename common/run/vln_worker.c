@@ -1,14 +1,14 @@
 #include "vln_worker.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vln_log.h"
+#include "vln_processors.h"
 #include "vln_text.h"
 
-enum { TASK_CALL_MS = 30000, STOP_LOOK_MS = 1000, QUOTA_ROOM = 128 };
+enum { TASK_CALL_MS = 30000, STOP_LOOK_MS = 1000 };
 
 struct vln_workers {
     vln_worker_config_t config;
@@ -111,7 +111,8 @@ vln_workers_run(void *context, vln_stop_t *stop)
 {
     vln_workers_t *self = context;
     const vln_worker_options_t *options = self->config.options;
-    size_t slots = options->slots > 0 ? (size_t)options->slots : vln_worker_processors();
+    size_t slots = options->slots > 0 ? (size_t)options->slots : vln_processors();
+    slots = slots < VLN_TASKS_SLOTS_MAX ? slots : VLN_TASKS_SLOTS_MAX;
     const char *names[VLN_TASKS_KINDS_MAX];
     vln_assert(self->config.kind_count <= VLN_COUNT(names));
     for (size_t i = 0; i < self->config.kind_count; i++) {
@@ -157,43 +158,4 @@ vln_worker_fail(vln_task_t *task, vln_err_t err, const char *what, const char *w
 {
     vln_task_fail(task, vln_err_is_transient(err), "%s: %s", what,
                   why && why[0] ? why : vln_err_text(err));
-}
-
-/* ---- processors ---- */
-
-/* Of cgroup v2: "max 100000" or "150000 100000"; 0 if there is none. */
-static size_t
-quota_processors(void)
-{
-    char text[QUOTA_ROOM] = "";
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (!file) {
-        return 0;
-    }
-    size_t size = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[size] = '\0';
-    const char *rest = text;
-    char quota[32];
-    char period[32];
-    int64_t quota_us = 0;
-    int64_t period_us = 0;
-    bool limited = vln_text_next(&rest, ' ', quota, sizeof quota) &&
-                   vln_text_next(&rest, '\n', period, sizeof period) &&
-                   vln_text_to_i64(quota, 1, INT64_MAX, &quota_us) &&
-                   vln_text_to_i64(period, 1, INT64_MAX, &period_us);
-    return limited ? (size_t)((quota_us - 1) / period_us + 1) : 0;
-}
-
-size_t
-vln_worker_processors(void)
-{
-    cpu_set_t set;
-    size_t count = 1;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        count = (size_t)CPU_COUNT(&set);
-    }
-    size_t quota = quota_processors();
-    count = quota > 0 && quota < count ? quota : count;
-    return count < VLN_TASKS_SLOTS_MAX ? count : VLN_TASKS_SLOTS_MAX;
 }

@@ -75,7 +75,4 @@ vln_err_t vln_worker_call(vln_worker_t *self, const vln_task_t *task, const char
 /* The task ends as FAILED with this sentence; it is tried again if the error may pass. */
 void vln_worker_fail(vln_task_t *task, vln_err_t err, const char *what, const char *why);
 
-/* Processors that this process may use, by its affinity and its cgroup's quota, rounded up. */
-size_t vln_worker_processors(void);
-
 #endif
