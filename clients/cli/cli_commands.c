@@ -349,7 +349,7 @@ const cli_command_t cli_commands[] = {
     {"run pause",      "ID",                  "begin no more steps for now",                       NULL,        reason_options,         1, 1, cmd_run_pause},
     {"run resume",     "ID",                  "go on",                                             NULL,        reason_options,         1, 1, cmd_run_resume},
     {"logs",           "ID",                  "what a task wrote for people",                      NULL,        logs_options,           1, 1, cmd_logs},
-    {"stats",          "SERVICE",             "a service's numbers",                               NULL,        stats_options,          1, 1, cmd_stats},
+    {"stats",          "SERVICE",             "a service's numbers, of each instance",              NULL,        stats_options,          1, 1, cmd_stats},
     {"completion",     "bash",                "eval \"$(valion completion bash)\"",                NULL,        NULL,                   1, 1, cmd_completion},
     {"artifact get",   "DIGEST FILE",         "the bytes of that digest, checked",                 NULL,        NULL,                   2, 2, cmd_artifact_get},
     {"job submit",     "",                    "store a piece of work; prints its id",              submit_more, job_submit_options,     0, 0, cmd_job_submit},

@@ -251,7 +251,8 @@ cmd_ping(cli_t *cli)
 static const cli_column_t instance_columns[] = {
     {"BROKER", "broker"}, {"SERVICE", "service"}, {"HEALTH", "health"},   {"HOST", "host"},
     {"PID", "pid"},       {"FREE", "credit"},     {"BUSY", "in_flight"},  {"PARKED", "parked"},
-    {"SERVED", "served"}, {"SEEN", "seen"},       {"VERSION", "version"}, {NULL, NULL}};
+    {"SERVED", "served"}, {"SEEN", "seen"},       {"VERSION", "version"}, {"INSTANCE", "instance"},
+    {NULL, NULL}};
 
 enum { CELL = 128 };
 
@@ -281,8 +282,9 @@ describe_health(const Valion__V1__Instance *instance, char out[CELL])
 static void
 add_instance(cli_list_t *list, const char *broker, const Valion__V1__Instance *instance)
 {
-    static const char *const paths[] = {"services",  "",       "host",   "pid",          "credit",
-                                        "in_flight", "parked", "served", "last_seen_ms", "version"};
+    static const char *const paths[] = {"services",     "",          "host",    "pid",
+                                        "credit",       "in_flight", "parked",  "served",
+                                        "last_seen_ms", "version",   "instance"};
     char cells[VLN_COUNT(paths)][CELL];
     const char *row[VLN_COUNT(paths) + 1] = {broker};
     for (size_t i = 0; i < VLN_COUNT(paths); i++) {
@@ -293,6 +295,7 @@ add_instance(cli_list_t *list, const char *broker, const Valion__V1__Instance *i
         }
         row[i + 1] = cells[i];
     }
+    row[1] = instance->n_services > 0 ? instance->services[0] : "";
     cli_list_add_cells(list, row);
 }
 

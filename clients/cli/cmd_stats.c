@@ -1,34 +1,115 @@
 /* stats, completion. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <valion/v1/common.pb-c.h>
+#include <valion/v1/header.pb-c.h>
+
+#include "vln_contract.h"
+#include "vln_text.h"
 
 #include "cli.h"
 #include "cli_commands.h"
+
+enum { INSTANCES_MAX = 64, NAME_ROOM = 128 };
+
+/* What one instance said, or one of whichever. */
+typedef struct column {
+    char service[NAME_ROOM]; /* by which it is called */
+    char instance[NAME_ROOM];
+    vln_reply_t reply;
+} column_t;
+
+/* Every instance of the service that can be called by a name of its own. */
+static size_t
+find_instances(cli_t *cli, const char *service, column_t *out)
+{
+    Valion__V1__GetBusStatusRequest message = VALION__V1__GET_BUS_STATUS_REQUEST__INIT;
+    const cli_request_t request = {
+        .service = "bus", .method = "GetStatus", .message = &message.base};
+    vln_reply_t reply;
+    size_t count = 0;
+    if (cli_try(cli, &request, &reply) == VLN_OK) {
+        const Valion__V1__GetBusStatusReply *status = (const void *)reply.message;
+        for (size_t i = 0; i < status->n_instances && count < INSTANCES_MAX; i++) {
+            const Valion__V1__Instance *each = status->instances[i];
+            if (each->n_services > 1 && strcmp(each->services[0], service) == 0) {
+                column_t *column = &out[count++];
+                vln_text_copy(column->service, NAME_ROOM, each->services[1]);
+                vln_text_copy(column->instance, NAME_ROOM, each->instance ? each->instance : "");
+            }
+        }
+    }
+    vln_reply_wipe(&reply);
+    return count;
+}
+
+static const Valion__V1__GetStatsReply *
+stats_of(const column_t *column)
+{
+    return (const void *)column->reply.message;
+}
+
+static void
+show_numbers(const column_t *columns, size_t count, bool all)
+{
+    const Valion__V1__GetStatsReply *first = stats_of(&columns[0]);
+    if (count > 1) {
+        printf("%-32s", "instance");
+        for (size_t i = 0; i < count; i++) {
+            printf(" %s", columns[i].instance);
+        }
+        printf("\n");
+    }
+    for (size_t i = 0; i < first->n_numbers; i++) {
+        const char *key = first->numbers[i]->key;
+        /* Names with a dot are counters of methods and the like. */
+        if (!all && strchr(key, '.')) {
+            continue;
+        }
+        printf("%-32s", key);
+        for (size_t at = 0; at < count; at++) {
+            const Valion__V1__GetStatsReply *stats = stats_of(&columns[at]);
+            bool there = i < stats->n_numbers && strcmp(stats->numbers[i]->key, key) == 0;
+            printf(there ? " %.10g" : " -", there ? stats->numbers[i]->value : 0);
+        }
+        printf("\n");
+    }
+}
 
 cli_exit_t
 cmd_stats(cli_t *cli)
 {
     Valion__V1__GetStatsRequest message = VALION__V1__GET_STATS_REQUEST__INIT;
-    const cli_request_t request = {.service = cli_args_word(&cli->args, 0),
-                                   .method = "GetStats",
-                                   .message = &message.base,
-                                   .hint = "valion status"};
-    vln_reply_t reply;
-    cli_exit_t code = cli_call(cli, &request, &reply);
-    if (code == CLI_OK && cli->form == CLI_FORM_JSON) {
-        cli_show(CLI_FORM_JSON, reply.message, stdout);
-    } else if (code == CLI_OK) {
-        const Valion__V1__GetStatsReply *stats = (const void *)reply.message;
-        bool all = cli_args_has(&cli->args, "all");
-        for (size_t i = 0; i < stats->n_numbers; i++) {
-            /* Names with a dot are counters of methods and the like. */
-            if (all || !strchr(stats->numbers[i]->key, '.')) {
-                printf("%-32s %.10g\n", stats->numbers[i]->key, stats->numbers[i]->value);
-            }
+    const char *service = cli_args_word(&cli->args, 0);
+    if (!vln_contract_find_service(service)) {
+        return cli_fail(CLI_USAGE, "no service \"%s\"; see 'valion methods'", service);
+    }
+    column_t *columns = vln_calloc(INSTANCES_MAX, sizeof *columns);
+    cli_exit_t code = cli_open(cli);
+    size_t count = code == CLI_OK ? find_instances(cli, service, columns) : 0;
+    if (count == 0) {
+        vln_text_copy(columns[0].service, NAME_ROOM, service);
+        count = 1;
+    }
+    size_t asked = 0;
+    for (; asked < count && code == CLI_OK; asked++) {
+        const cli_request_t request = {.service = columns[asked].service,
+                                       .method = "GetStats",
+                                       .message = &message.base,
+                                       .hint = "valion status"};
+        code = cli_call(cli, &request, &columns[asked].reply);
+        if (code == CLI_OK && cli->form == CLI_FORM_JSON) {
+            cli_show(CLI_FORM_JSON, columns[asked].reply.message, stdout);
         }
     }
-    vln_reply_wipe(&reply);
+    if (code == CLI_OK && cli->form != CLI_FORM_JSON) {
+        show_numbers(columns, count, cli_args_has(&cli->args, "all"));
+    }
+    for (size_t i = 0; i < asked; i++) {
+        vln_reply_wipe(&columns[i].reply);
+    }
+    free(columns);
     return code;
 }
 

@@ -65,7 +65,7 @@ vln_contract_services(size_t *count)
     return services;
 }
 
-/* True for the name itself, and for "runner.<host>", of which each host has its own. */
+/* True for the name itself, for "validator.<instance>", and for "runner.<host>". */
 static bool
 is_called(const vln_contract_service_t *service, const char *name)
 {
@@ -73,8 +73,7 @@ is_called(const vln_contract_service_t *service, const char *name)
     if (strncmp(service->name, name, len) != 0) {
         return false;
     }
-    bool per_host = strcmp(service->name, "runner") == 0 && name[len] == '.' && name[len + 1];
-    return name[len] == '\0' || per_host;
+    return name[len] == '\0' || (name[len] == '.' && name[len + 1]);
 }
 
 const ProtobufCServiceDescriptor *

@@ -17,7 +17,8 @@ typedef struct vln_contract_service {
 /* All of them; `*count` is how many. */
 const vln_contract_service_t *vln_contract_services(size_t *count);
 
-/* NULL if there is none. "runner.<host>" is found as "runner". */
+/* NULL if there is none. "runner.<host>" is found as "runner", "validator.<instance>" as
+ * "validator". */
 const ProtobufCServiceDescriptor *vln_contract_find_service(const char *name);
 const ProtobufCMethodDescriptor *vln_contract_find_method(const char *service, const char *method);
 

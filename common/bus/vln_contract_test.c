@@ -19,11 +19,12 @@ Test(vln_contract, names_every_service_once)
     }
 }
 
-Test(vln_contract, finds_the_runner_of_a_host)
+Test(vln_contract, finds_one_instance_of_a_service)
 {
     cr_expect(vln_contract_find_service("runner.host-7") == vln_contract_find_service("runner"));
     cr_expect_null(vln_contract_find_service("runner."));
-    cr_expect_null(vln_contract_find_service("registry.host-7"));
+    cr_expect(vln_contract_find_service("registry.i-7") == vln_contract_find_service("registry"));
+    cr_expect_null(vln_contract_find_service("registry."));
     cr_expect_null(vln_contract_find_service("regis"));
     cr_expect_null(vln_contract_find_service(""));
     cr_expect_null(vln_contract_find_service(NULL));

@@ -7,7 +7,22 @@
 #include "vln_text.h"
 #include "vln_time.h"
 
+enum { OWN_NAME_MAX = 64 }; /* of a service, at the broker */
+
 /* ---- frames from the brokers ---- */
+
+/* "validator", and the name by which this very instance can be called: "validator.<instance>". */
+static void
+add_names(const vln_service_t *self, Valion__V1__Ready *ready, char *names[2])
+{
+    char *own = vln_arena_printf(self->scratch, "%s.%s", self->config.name, self->instance);
+    bool usable = strlen(own) <= OWN_NAME_MAX && !strchr(self->config.name, '.') &&
+                  vln_text_is_name(self->instance, OWN_NAME_MAX, "-_.");
+    names[0] = (char *)(uintptr_t)self->config.name;
+    names[1] = own;
+    ready->n_services = usable ? 2 : 1;
+    ready->services = names;
+}
 
 static void
 say_ready(vln_service_t *self, vln_link_t *link)
@@ -17,9 +32,8 @@ say_ready(vln_service_t *self, vln_link_t *link)
     envelope.has_kind = 1;
     envelope.kind = VALION__V1__ENVELOPE_KIND__ENVELOPE_KIND_READY;
     Valion__V1__Ready ready = VALION__V1__READY__INIT;
-    char *services[] = {(char *)(uintptr_t)self->config.name};
-    ready.n_services = 1;
-    ready.services = services;
+    char *names[2];
+    add_names(self, &ready, names);
     ready.instance = self->instance;
     ready.version = vln_arena_strdup(self->scratch, vln_version());
     ready.host = self->host;

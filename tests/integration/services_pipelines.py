@@ -139,6 +139,17 @@ class PipelineTest(ServicesTest):
 
 
 class Applying(PipelineTest):
+    def test_each_instance_has_its_numbers(self):
+        done = suite.cli("stats", "orchestrator")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split() for line in done.stdout.splitlines()]
+        self.assertEqual(sorted(rows[0]), ["instance", "orchestrator0", "second"])
+        self.assertTrue(all(len(row) == 3 for row in rows), done.stdout)
+        for instance in ("orchestrator0", "second"):
+            said = suite.cli("call", f"orchestrator.{instance}.GetHealth", "{}").stdout
+            self.assertIn(f'"instance": "{instance}"', said)
+        self.assertEqual(suite.cli("stats", "nosuch").returncode, 2)
+
     def test_a_version_never_changes_and_the_same_again_is_none(self):
         first = self.apply(self.step("a"), description="one")
         self.assertEqual((first.changed, first.pipeline.version, first.pipeline.created_by),

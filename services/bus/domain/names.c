@@ -17,10 +17,10 @@ enum role {
     ROLE_GATEWAY = 22,
 };
 
-enum { HOST_MAX = 57 };
+enum { NAME_MAX_BYTES = 64 };
 
 typedef struct entry {
-    const char *name; /* with a dot at its end: and a host */
+    const char *name; /* with a dot at its end: only with a host */
     enum role role;
 } entry_t;
 
@@ -37,15 +37,19 @@ static const entry_t entries[] = {
 };
 /* clang-format on */
 
+/* The name, or the name, a dot, and which instance or host of it. */
 static bool
 is_named(const entry_t *entry, const char *service)
 {
     size_t len = strlen(entry->name);
-    if (entry->name[len - 1] != '.') {
-        return strcmp(entry->name, service) == 0;
+    bool per_host = entry->name[len - 1] == '.';
+    len -= per_host ? 1 : 0;
+    if (strncmp(entry->name, service, len) != 0 || strlen(service) > NAME_MAX_BYTES) {
+        return false;
     }
-    return strncmp(entry->name, service, len) == 0 &&
-           vln_text_is_name(service + len, HOST_MAX, "-_.");
+    return service[len] == '\0'
+               ? !per_host
+               : service[len] == '.' && vln_text_is_name(service + len + 1, NAME_MAX_BYTES, "-_.");
 }
 
 static const entry_t *

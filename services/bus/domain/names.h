@@ -10,7 +10,8 @@
 /* Bits of the roles that built-in services have: who may connect to the service socket at all. */
 uint32_t names_service_roles(void);
 
-/* True if the contract has a service of this name; "runner.<host>" for each host. */
+/* True if the contract has a service of this name: "validator", "validator.<instance>" for one of them,
+ * "runner.<host>" for each host. */
 bool names_service_exists(const char *service);
 
 /* True if a principal with these roles may serve it. */
