@@ -11,6 +11,7 @@ volumes before and after; --keep leaves it running. Images stay: the next run bu
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -150,6 +151,14 @@ class Compose(unittest.TestCase):
             cls.stack.compose("--profile", "cli", "down", "-v", "--remove-orphans")
             cls.folder.cleanup()
 
+    def test_0_lists_every_knob_with_its_default(self):
+        with open(os.path.join(ROOT, "compose.yaml"), encoding="utf-8") as file:
+            used = set(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", file.read()))
+        with open(os.path.join(ROOT, ".env.example"), encoding="utf-8") as file:
+            told = {tuple(line.strip().split("=", 1)) for line in file
+                    if re.match("[A-Z]", line)}
+        self.assertEqual(told - {("COMPOSE_PROJECT_NAME", "valion")}, used)
+
     def test_1_comes_up_from_nothing(self):
         began = time.monotonic()
         self.stack.compose("--profile", "cli", "build", "-q")
@@ -158,7 +167,7 @@ class Compose(unittest.TestCase):
         began = time.monotonic()
         note("seconds from `up` on empty volumes to all ready", f"{self.stack.up():.1f}")
         count = self.stack.wait_healthy()
-        note("seconds from there to all healthy for the engine, containers",
+        note("seconds from `up` to all healthy for the engine, containers",
              f"{time.monotonic() - began:.1f}, {count}")
 
     def test_2_confines_each_container(self):
