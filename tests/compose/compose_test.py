@@ -159,6 +159,12 @@ class Compose(unittest.TestCase):
                     if re.match("[A-Z]", line)}
         self.assertEqual(told - {("COMPOSE_PROJECT_NAME", "valion")}, used)
 
+    def test_0_labels_images_with_the_version(self):
+        with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as file:
+            version = re.search(r"project\(valion VERSION (\S+)", file.read()).group(1)
+        with open(os.path.join(ROOT, "deploy", "docker", "Dockerfile"), encoding="utf-8") as file:
+            self.assertIn(f"\nARG VERSION={version}\n", file.read())
+
     def test_1_comes_up_from_nothing(self):
         began = time.monotonic()
         self.stack.compose("--profile", "cli", "build", "-q")
@@ -205,6 +211,14 @@ class Compose(unittest.TestCase):
         version, answer = self.stack.predict(self.stack.port + 31)
         self.assertEqual(version, "1.0.0")
         type(self).answer = answer
+
+    def test_3_serves_on_while_the_runner_and_haproxy_are_killed(self):
+        kill = ("exec", "-T", "runner", "s6-svc", "-k")
+        self.stack.compose(*kill, "/run/valion/s6/runner")
+        self.assertEqual(self.stack.predict(self.stack.port + 31), ("1.0.0", self.answer))
+        self.stack.wait_for({name: 1 for name in SERVICES})
+        self.stack.compose(*kill, "/run/valion/s6/haproxy")
+        self.assertEqual(self.wait_for_answer(), ("1.0.0", self.answer))
 
     def test_4_scales_validators_up_and_down(self):
         stack = self.stack
