@@ -10,12 +10,12 @@
 #include "vln_text.h"
 #include "vln_time.h"
 
-enum { LINE_BYTES = 4096, FIELD_BYTES = 1024 };
+enum { LINE_BYTES = 4096, FIELD_BYTES = 1024, INSTANCE_ROOM = 129 };
 
 /* Set once by vln_log_init before other threads start, read ever after. */
 static struct {
     const char *service;
-    const char *instance;
+    char instance[INSTANCE_ROOM];
     vln_log_level_t level;
     bool terminal;
 } config = {.service = "valion", .instance = "", .level = VLN_LOG_INFO};
@@ -101,9 +101,15 @@ void
 vln_log_init(const char *service, const char *instance, vln_log_level_t level)
 {
     config.service = service;
-    config.instance = instance ? instance : "";
     config.level = level;
     config.terminal = isatty(STDERR_FILENO) == 1;
+    vln_log_set_instance(instance ? instance : "");
+}
+
+void
+vln_log_set_instance(const char *instance)
+{
+    vln_text_copy(config.instance, sizeof config.instance, instance);
 }
 
 bool

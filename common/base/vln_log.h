@@ -46,8 +46,11 @@ kv_err(vln_err_t err)
     return (vln_kv_t){.key = "err", .text = vln_err_name(err), .is_text = true};
 }
 
-/* Once, before other threads start. `instance` and `service` are kept, not copied. */
+/* Once, before other threads start. `service` is kept, not copied. `instance` may be NULL. */
 void vln_log_init(const char *service, const char *instance, vln_log_level_t level);
+
+/* The instance's name, where it is made later; before other threads start. */
+void vln_log_set_instance(const char *instance);
 
 /* "debug", "info", "warn", "error", "off", in any case; false if it is none of them. */
 bool vln_log_level_parse(const char *text, vln_log_level_t *out);

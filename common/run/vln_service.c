@@ -151,6 +151,7 @@ vln_service_open(vln_service_t **out, const vln_service_config_t *config)
     if (config->options->instance) {
         vln_text_copy(self->instance, sizeof self->instance, config->options->instance);
     }
+    vln_log_set_instance(self->instance);
     gethostname(self->host, sizeof self->host - 1);
     vln_err_t err = load_keys(self);
     if (err != VLN_OK) {

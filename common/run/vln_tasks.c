@@ -43,9 +43,10 @@ struct vln_tasks {
     size_t held_count;
     vln_task_t **ended; /* to be completed, oldest first */
     size_t ended_count;
-    int ending_calls; /* CompleteTasks in flight */
-    bool leasing;     /* a LeaseTasks is in flight */
-    bool beating;     /* a Heartbeat is in flight */
+    int ending_calls;         /* CompleteTasks in flight */
+    bool leasing;             /* a LeaseTasks is in flight */
+    int64_t leasing_until_ms; /* its answer is waited for so long by who leaves */
+    bool beating;             /* a Heartbeat is in flight */
     int64_t next_lease_ms;
     int64_t next_beat_ms;
     int64_t beat_every_ms;
@@ -228,6 +229,7 @@ lease_more(vln_tasks_t *self)
                                   .timeout_ms = CALL_MS,
                                   .attempt_ms = WAIT_MS + 2500};
     self->leasing = vln_calls_start(self->calls, &spec, on_leases, self) == VLN_OK;
+    self->leasing_until_ms = vln_mono_ms() + spec.attempt_ms;
 }
 
 /* ---- heartbeat ---- */
@@ -442,11 +444,19 @@ stop_overdue(vln_tasks_t *self)
     }
 }
 
+/* What was leased is to be given back; but an orchestrator that does not answer keeps nobody here. */
+static bool
+has_to_stay(const vln_tasks_t *self)
+{
+    return !is_leaving(self) || self->held_count > 0 ||
+           (self->leasing && vln_mono_ms() < self->leasing_until_ms);
+}
+
 static void *
 leaser_main(void *arg)
 {
     vln_tasks_t *self = arg;
-    while (!is_leaving(self) || self->held_count || self->leasing) {
+    while (has_to_stay(self)) {
         lease_more(self);
         beat_when_due(self);
         zmq_pollitem_t items[] = {
