@@ -16,7 +16,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from stack import ROOT, WAIT_S, StackTest, note, parse_options, run, run_tests  # noqa: E402
+from stack import (ROOT, SERVICES, WAIT_S, StackTest, note, parse_options, run,  # noqa: E402
+                   run_tests)
 
 
 class Compose(StackTest):
@@ -153,6 +154,31 @@ class Compose(StackTest):
             time.sleep(0.1)
             answer = self.stack.predict(self.stack.port + 31)
         return answer
+
+    def test_8b_comes_back_from_a_backup(self):
+        stack = self.stack
+        before = stack.valion("report", "list", "prices")
+        began = time.monotonic()
+        archive = stack.compose("run", "--rm", "-T", "backup", "make", text=False)
+        note("seconds for a backup, MiB", f"{time.monotonic() - began:.1f}, "
+                                          f"{len(archive) / 2**20:.1f}")
+        with self.assertRaisesRegex(AssertionError, "stored here already"):
+            stack.compose("run", "--rm", "-T", "backup", "restore", input=archive, text=False)
+        stack.compose("down", "-v")
+        damaged = bytearray(archive)
+        damaged[len(damaged) // 2] ^= 1
+        with self.assertRaisesRegex(AssertionError, "not what was written|no such archive|tar: "):
+            stack.compose("run", "--rm", "-T", "backup", "restore", input=bytes(damaged), text=False)
+        began = time.monotonic()
+        stack.compose("run", "--rm", "-T", "backup", "restore", input=archive, text=False)
+        stack.up()
+        note("seconds to restore and be ready", f"{time.monotonic() - began:.1f}")
+        self.assertEqual(stack.valion("report", "list", "prices"), before)
+        self.assertEqual(self.wait_for_answer(), ("1.0.0", self.answer))
+        said = stack.compose(
+            "run", "--rm", "-T", "--entrypoint", "sh", "cli", "-c",
+            "valion event export --file /tmp/log && valion audit verify --export /tmp/log")
+        self.assertIn("good", said)
 
     def test_9_runs_two_buses(self):
         stack = self.stack
