@@ -18,6 +18,8 @@ from stack import ROOT, StackTest, note, parse_options, run, run_tests  # noqa: 
 
 SERVICES = ("bus", "orchestrator", "registry", "deployer", "runner", "trainer", "validator",
             "postgres", "redis")
+UPGRADED = ("bus", "registry", "orchestrator", "deployer", "trainer", "validator", "runner")
+IMAGES = (*UPGRADED, "keys", "cli", "database")
 WAIT_S = 180.0
 DONE = 4           # valion.v1.TaskState
 ROWS = 30000       # of the data that validations take long for
@@ -209,6 +211,32 @@ class Load(StackTest):
              f"{len(accepted)}, {sum(refused for _, refused in ended)}, {run_outs}, 0")
         dense = sql(stack, "SELECT count(*), min(position), max(position) FROM event.log")[0]
         self.assertEqual((dense[0], dense[1]), (dense[2], "1"))
+
+    def test_5_every_image_is_replaced_under_load(self):
+        """As an upgrade does it: service after service, old and new beside each other."""
+        stack = self.stack
+        stack.up("--scale", "validator=2")
+        for name in IMAGES:
+            run(["docker", "tag", f"{stack.project}/{name}:latest", f"{stack.project}/{name}:next"])
+        loaders = [Loader(stack, f"load{i}", 0.2) for i in range(2)]
+        stack.env["VALION_TAG"] = "next"
+        began = time.monotonic()
+        for name in UPGRADED:
+            stack.compose("up", "-d", "--no-build", "--no-deps", "--scale",
+                          f"{name}={2 if name == 'validator' else 1}", name)
+            stack.wait_healthy()
+        took = time.monotonic() - began
+        time.sleep(5)
+        ended = [loader.end() for loader in loaders]
+        self.wait_ended()
+        accepted = [each for jobs, _ in ended for each in jobs]
+        run_outs = self.check_jobs(accepted)
+        for name in UPGRADED:
+            self.assertEqual(set(stack.inspect(name, "{{.Config.Image}}")),
+                             {f"{stack.project}/{name}:next"})
+        self.assertTrue(stack.predict(stack.port + 31))
+        note("all images replaced: seconds; accepted, refused, leases that ran out, lost",
+             f"{took:.0f}; {len(accepted)}, {sum(refused for _, refused in ended)}, {run_outs}, 0")
 
 
 if __name__ == "__main__":
