@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ enum {
 struct http {
     server_t *server;
     struct MHD_Daemon *daemon;
+    int listener;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -390,6 +392,7 @@ http_start(http_t **out, server_t *server, const char *path)
     }
     http_t *self = vln_calloc(1, sizeof *self);
     self->server = server;
+    self->listener = fd;
     memcpy(self->path, path, strlen(path) + 1);
     self->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, self,
@@ -415,6 +418,14 @@ count_connections(const http_t *self)
     return info ? info->num_connections : 0;
 }
 
+/* True if somebody has connected and was not accepted yet. */
+static bool
+is_someone_waiting(const http_t *self)
+{
+    struct pollfd look = {.fd = self->listener, .events = POLLIN};
+    return poll(&look, 1, 0) > 0;
+}
+
 void
 http_stop(http_t **self_p, int64_t drain_ms)
 {
@@ -423,9 +434,15 @@ http_stop(http_t **self_p, int64_t drain_ms)
         return;
     }
     int64_t until_ms = vln_mono_ms() + drain_ms;
+    unlink(self->path); /* nobody else gets in; who is before the door comes in first */
+    while (is_someone_waiting(self) && vln_mono_ms() < until_ms) {
+        vln_sleep_ms(1);
+    }
     int fd = MHD_quiesce_daemon(self->daemon);
-    while (count_connections(self) > 0 && vln_mono_ms() < until_ms) {
+    /* One that is being accepted is counted a moment later: hence a second look. */
+    for (int quiet = 0; quiet < 2 && vln_mono_ms() < until_ms;) {
         vln_sleep_ms(LOOK_MS);
+        quiet = count_connections(self) > 0 ? 0 : quiet + 1;
     }
     MHD_stop_daemon(self->daemon);
     if (fd >= 0) {

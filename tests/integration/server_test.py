@@ -340,6 +340,23 @@ class Starts(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
 
     @copied
+    def test_answers_who_connected_before_it_was_told_to_end(self, server):
+        server.start().await_ready()
+        request = json.dumps(matrix([server.rows[i] for i in whole(servers["regression"])]))
+        server.process.send_signal(signal.SIGSTOP)
+        waiting = [Connection(server.socket) for _ in range(8)]
+        for each in waiting:
+            each.request("POST", INFER, request)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        for each in waiting:
+            answer = each.getresponse()
+            self.assertEqual(answer.status, 200)
+            answer.read()
+            each.close()
+        self.assertEqual(server.stop(), 0)
+
+    @copied
     def test_goes_on_after_its_sandbox_was_killed(self, server):
         server.start().await_ready()
         request = matrix([server.rows[i] for i in whole(servers["regression"])])
