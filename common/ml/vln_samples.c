@@ -14,21 +14,6 @@ is_text(const Valion__V1__Column *column)
 
 /* ---- making ---- */
 
-static double
-cell_number(const vln_column_t *column, size_t row)
-{
-    switch (column->type) {
-    case VLN_TYPE_F64:
-        return column->f64[row];
-    case VLN_TYPE_I64:
-        return (double)column->i64[row];
-    case VLN_TYPE_BOOL:
-        return column->boolean[row];
-    default:
-        return 0;
-    }
-}
-
 /* A missing cell has 0 or "", which no one reads: NaN is no JSON. */
 static Valion__V1__SampleColumn *
 take_column(const Valion__V1__Column *input, const vln_column_t *column, const size_t *rows,
@@ -46,7 +31,8 @@ take_column(const Valion__V1__Column *input, const vln_column_t *column, const s
         bool there = vln_column_has(column, rows[i]);
         self->missing[i] = !there;
         self->n_missing = there ? self->n_missing : count;
-        self->numbers[i] = there ? cell_number(column, rows[i]) : 0;
+        self->numbers[i] =
+            there && column->type != VLN_TYPE_STRING ? vln_column_number(column, rows[i]) : 0;
         self->texts[i] = vln_arena_strdup(
             arena, there && is_text(input) ? vln_column_text(column, rows[i]) : "");
     }

@@ -221,6 +221,24 @@ vln_column_missing(const vln_column_t *self, size_t rows)
     return rows - held;
 }
 
+double
+vln_column_number(const vln_column_t *self, size_t row)
+{
+    if (!vln_column_has(self, row)) {
+        return NAN;
+    }
+    switch (self->type) {
+    case VLN_TYPE_F64:
+        return self->f64[row];
+    case VLN_TYPE_I64:
+        return (double)self->i64[row];
+    case VLN_TYPE_BOOL:
+        return self->boolean[row];
+    default:
+        return NAN;
+    }
+}
+
 bool
 vln_column_numbers(const vln_column_t *self, size_t rows, double *out)
 {
@@ -232,8 +250,7 @@ vln_column_numbers(const vln_column_t *self, size_t rows, double *out)
         return true;
     }
     for (size_t row = 0; row < rows; row++) {
-        double value = self->type == VLN_TYPE_I64 ? (double)self->i64[row] : self->boolean[row];
-        out[row] = vln_column_has(self, row) ? value : NAN;
+        out[row] = vln_column_number(self, row);
     }
     return true;
 }

@@ -71,6 +71,9 @@ void vln_table_set_rows(vln_table_t *self, size_t rows);
 /* Rows for which there is memory: set_rows up to this moves nothing. */
 size_t vln_table_capacity(const vln_table_t *self);
 
+/* A cell as a number; NaN if it is missing, or a text. */
+double vln_column_number(const vln_column_t *self, size_t row);
+
 static inline bool
 vln_column_has(const vln_column_t *self, size_t row)
 {

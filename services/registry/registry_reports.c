@@ -9,8 +9,8 @@
 
 #include "vln_page.h"
 #include "vln_pb.h"
+#include "vln_report.h"
 #include "vln_text.h"
-#include "vln_verdict.h"
 
 #include "registry.h"
 #include "registry_changes.h"
@@ -274,20 +274,7 @@ check_answers(vln_call_t *call, const Valion__V1__Policy *policy, const Valion__
 static bool
 check_verdict(vln_call_t *call, const Valion__V1__Policy *policy, const Valion__V1__Report *report)
 {
-    vln_check_t checks[CHECKS_MAX];
-    for (size_t i = 0; i < report->n_checks; i++) {
-        const Valion__V1__CheckSpec *asked = policy->checks[i];
-        checks[i] = (vln_check_t){.status = (vln_check_status_t)report->checks[i]->status,
-                                  .severity = severity_of(asked->severity),
-                                  .blocking = asked->blocking,
-                                  .required = asked->required,
-                                  .dry_run = asked->dry_run};
-    }
-    const vln_verdict_rule_t rule = {.severe_fails =
-                                         !policy->has_severe_fails || policy->severe_fails,
-                                     .rows = report->rows,
-                                     .min_rows = (int64_t)policy->min_rows};
-    vln_verdict_t found = vln_verdict_of(&rule, checks, report->n_checks);
+    vln_verdict_t found = vln_report_verdict(policy, report, call->arena);
     if ((int)found.status == (int)report->verdict) {
         return true;
     }

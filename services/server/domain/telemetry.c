@@ -130,21 +130,6 @@ add_text(spread_t *self, const char *text)
     self->counts[at]++;
 }
 
-static double
-cell_number(const vln_column_t *column, size_t row)
-{
-    switch (column->type) {
-    case VLN_TYPE_F64:
-        return column->f64[row];
-    case VLN_TYPE_I64:
-        return (double)column->i64[row];
-    case VLN_TYPE_BOOL:
-        return column->boolean[row];
-    default:
-        return NAN;
-    }
-}
-
 static void
 add_column(spread_t *self, const vln_table_t *rows)
 {
@@ -154,7 +139,7 @@ add_column(spread_t *self, const vln_table_t *rows)
         if (!vln_column_has(column, row)) {
             self->missing++;
         } else if (!text) {
-            add_number(self, cell_number(column, row));
+            add_number(self, vln_column_number(column, row));
         } else if (self->bins->n_categories > 0) {
             add_text(self, vln_column_text(column, row));
         }

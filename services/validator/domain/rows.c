@@ -34,10 +34,7 @@ copy_number(const vln_column_t *from, size_t row, vln_column_t *to, size_t at)
     if (!vln_column_has(from, row)) {
         return;
     }
-    vln_column_set_f64(to, at,
-                       from->type == VLN_TYPE_I64    ? (double)from->i64[row]
-                       : from->type == VLN_TYPE_BOOL ? (double)from->boolean[row]
-                                                     : from->f64[row]);
+    vln_column_set_f64(to, at, vln_column_number(from, row));
 }
 
 static void

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "vln_report.h"
 #include "vln_stat.h"
-#include "vln_verdict.h"
 
 enum { SENTENCE_MAX = 1000, LISTED_MAX = 64 };
 
@@ -28,26 +28,6 @@ verdict_count(const Valion__V1__Report *report)
         counts.inconclusive += status == VALION__V1__CHECK_STATUS__CHECK_STATUS_INCONCLUSIVE;
     }
     return counts;
-}
-
-static vln_verdict_t
-judge(const Valion__V1__Policy *policy, const Valion__V1__Report *report, vln_arena_t *arena)
-{
-    vln_check_t *checks = vln_arena_alloc(arena, (report->n_checks + 1) * sizeof *checks);
-    for (size_t i = 0; i < report->n_checks; i++) {
-        const Valion__V1__CheckSpec *asked = policy->checks[i];
-        checks[i] = (vln_check_t){.status = (vln_check_status_t)report->checks[i]->status,
-                                  .severity = asked->severity ? (vln_severity_t)asked->severity
-                                                              : VLN_SEVERITY_MEDIUM,
-                                  .blocking = asked->blocking,
-                                  .required = asked->required,
-                                  .dry_run = asked->dry_run};
-    }
-    const vln_verdict_rule_t rule = {.severe_fails =
-                                         !policy->has_severe_fails || policy->severe_fails,
-                                     .rows = report->rows,
-                                     .min_rows = (int64_t)policy->min_rows};
-    return vln_verdict_of(&rule, checks, report->n_checks);
 }
 
 /* ---- numbers ---- */
@@ -158,7 +138,7 @@ make_sentence(const Valion__V1__Policy *policy, const Valion__V1__Report *report
 void
 verdict_conclude(const Valion__V1__Policy *policy, Valion__V1__Report *report, vln_arena_t *arena)
 {
-    vln_verdict_t found = judge(policy, report, arena);
+    vln_verdict_t found = vln_report_verdict(policy, report, arena);
     report->has_verdict = 1;
     report->verdict = (Valion__V1__CheckStatus)found.status;
     set_rates(&found, report);
