@@ -230,7 +230,7 @@ Test(vln_json, tells_what_an_enum_has)
                      "bump: no such Bump \"minro\"; did you mean MINOR?");
     cr_expect_str_eq(why_not(VERSION, "{\"bump\":\"quxquxqux\"}"),
                      "bump: no such Bump \"quxquxqux\"; there are UNSPECIFIED, MAJOR, MINOR, "
-                     "PATCH, PRERELEASE, BUILD");
+                     "PATCH, PRERELEASE, BUILD, AUTO");
     why_not(VERSION, "{\"bump\":2.0}");
     why_not(VERSION, "{\"bump\":4294967296}");
     why_not(VERSION, "{\"bump\":[]}");

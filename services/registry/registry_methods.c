@@ -59,5 +59,7 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {"PutVersionRule", "ListVersionRules"};
+const char *const registry_planned[] = {"PutVersionRule", "ListVersionRules", "UpdateModel",
+                                        "DeleteModel",    "CheckRange",       "GetModelCard",
+                                        "GetLineage"};
 const size_t registry_planned_count = VLN_COUNT(registry_planned);
