@@ -7,6 +7,7 @@
 #include "vln_database.h"
 #include "vln_log.h"
 
+#include "piece.h"
 #include "registry.h"
 #include "registry_files.h"
 #include "registry_policies.h"
@@ -29,6 +30,9 @@ static const vln_opt_t options[] = {
     {0},
 };
 
+/* Of chunks that were read last; all of them together. */
+enum { FLIGHT_BYTES = 8 * 1024 * 1024 };
+
 const char *const registry_topics[] = {[REGISTRY_TOPIC_LOG] = "log"};
 
 static void
@@ -38,6 +42,7 @@ close_worker(void **worker_p)
     registry_store_close(&worker->store);
     registry_log_close(&worker->log);
     vln_cache_close(&worker->cache);
+    registry_pack_destroy(&worker->pack);
     free(worker);
     *worker_p = NULL;
 }
@@ -49,6 +54,7 @@ open_worker(void *context)
     registry_worker_t *worker = vln_calloc(1, sizeof *worker);
     worker->registry = registry;
     worker->cache = vln_cache_open(&registry->config->worker.cache);
+    worker->pack = registry_pack_new();
     vln_err_t store_err = registry_store_open(&worker->store, registry->config->database);
     vln_err_t log_err = registry_log_open(&worker->log, registry->config->database);
     /* The schema was brought up to date before: SQL that does not fit it is a bug of ours. */
@@ -149,7 +155,7 @@ main(int argc, char **argv)
     config.worker.slots = config.worker.slots > 0 ? config.worker.slots : 1;
     vln_log_init("registry", config.worker.service.instance, level);
 
-    registry_t registry = {.config = &config};
+    registry_t registry = {.config = &config, .flight = vln_flight_new(FLIGHT_BYTES, PIECE_BYTES)};
     const vln_service_config_t service = {.name = "registry",
                                           .options = &config.worker.service,
                                           .descriptor = &valion__v1__registry__descriptor,
@@ -179,6 +185,7 @@ main(int argc, char **argv)
     }
     vln_service_close(&registry.service);
     vln_workers_destroy(&registry.workers);
+    vln_flight_destroy(&registry.flight);
     vln_info("service.stopped", kv_err(err));
     return err == VLN_OK || err == VLN_CANCELLED ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -6,10 +6,12 @@
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
+#include "vln_flight.h"
 #include "vln_service.h"
 #include "vln_worker.h"
 
 #include "registry_log.h"
+#include "registry_pack.h"
 #include "registry_store.h"
 
 typedef struct registry_config {
@@ -25,11 +27,12 @@ typedef struct registry_config {
 enum { REGISTRY_TOPIC_LOG, REGISTRY_TOPIC_COUNT };
 extern const char *const registry_topics[];
 
-/* One for the process; read-only once the threads run. */
+/* One for the process; read-only once the threads run, but for the flight, which is thread-safe. */
 typedef struct registry {
     const registry_config_t *config;
     vln_service_t *service;
     vln_workers_t *workers; /* for tasks `promote` */
+    vln_flight_t *flight;   /* chunks on their way from the disk */
     uint8_t audit_key[VLN_SIGN_SECRET];
     bool has_audit_key;
     uint32_t protected_stages; /* bits 1 << stage */
@@ -41,6 +44,7 @@ typedef struct registry_worker {
     registry_store_t *store;
     registry_log_t *log;
     vln_cache_t *cache; /* readers' chunks */
+    registry_pack_t *pack;
 } registry_worker_t;
 
 /* A mutating call by itself, once, in one transaction; `work` as in vln_once_t. */

@@ -174,8 +174,9 @@ sweep_uploads(const registry_t *self, registry_store_t *store, vln_arena_t *aren
     for (size_t i = 0; i < count; i++) {
         registry_files_drop(self->config->path, &ids[i]);
     }
-    if (count > 0) {
-        vln_info("uploads.swept", kv_i64("count", (int64_t)count));
+    int64_t files = registry_files_sweep(self->config->path);
+    if (count > 0 || files > 0) {
+        vln_info("uploads.swept", kv_i64("count", (int64_t)count), kv_i64("files", files));
     }
 }
 

@@ -44,7 +44,7 @@ const vln_method_t registry_methods[] = {
     {"GetChunk",        registry_get_chunk,         READERS,   0,                         1024},
     {"GetArtifactInfo", registry_get_artifact_info, READERS,   0,                         1024},
     {"BeginUpload",     registry_begin_upload,      UPLOADERS, 0,                         1024},
-    {"PutChunk",        registry_put_chunk,         UPLOADERS, 0,                         1024},
+    {"PutChunk",        registry_put_chunk,         UPLOADERS, VLN_BATCHES,               1024},
     {"CommitUpload",    registry_commit_upload,     UPLOADERS, 0,                         1024},
     {"CreateDataset",   registry_create_dataset,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 131072},
     {"GetDataset",      registry_get_dataset,       READERS,   0,                         1024},

@@ -179,7 +179,7 @@ check_blob(registry_worker_t *self, vln_call_t *call, const char *field,
            const ProtobufCBinaryData *digest, bool *sound)
 {
     registry_blob_t blob;
-    vln_err_t err = registry_store_find_blob(self->store, call->arena, digest->data, false, &blob);
+    vln_err_t err = registry_store_find_blob(self->store, call->arena, digest->data, &blob);
     if (err != VLN_NOT_FOUND) {
         return err;
     }

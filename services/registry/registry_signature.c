@@ -95,7 +95,7 @@ check_stored(registry_worker_t *self, vln_call_t *call, const char *field,
     if (digest->len == 0) {
         return VLN_OK;
     }
-    vln_err_t err = registry_store_find_blob(self->store, call->arena, digest->data, false, &blob);
+    vln_err_t err = registry_store_find_blob(self->store, call->arena, digest->data, &blob);
     if (err == VLN_NOT_FOUND) {
         *found = false;
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_FIELD,

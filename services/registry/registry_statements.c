@@ -1,6 +1,7 @@
 /*
  * All SQL of the registry but the log's. Rows of tables are read by the functions of registry_store,
- * registry_datasets_store, registry_uploads_store, registry_evidence_store and registry_stages_store.
+ * registry_blobs_store, registry_datasets_store, registry_uploads_store, registry_evidence_store and
+ * registry_stages_store.
  */
 #include "registry_store_inside.h"
 
@@ -52,11 +53,16 @@ const vln_pg_stmt_t registry_statements[] = {
         "  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (name, latest, versions)"
         " WHERE m.name = a.name"},
     [INSERT_BLOBS] = {"insert_blobs",
-        "INSERT INTO blob (digest, size_bytes, media_type, bytes)"
-        " SELECT DISTINCT ON (digest) * FROM"
-        " unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[])"
-        "     AS a (digest, size_bytes, media_type, bytes) ORDER BY digest"
-        " ON CONFLICT DO NOTHING"},
+        "WITH given AS (SELECT DISTINCT ON (digest) * FROM"
+        "   unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[])"
+        "     AS a (digest, size_bytes, media_type, bytes, packed) ORDER BY digest),"
+        " made AS (INSERT INTO blob (digest, size_bytes, media_type, bytes, packed, stored_bytes)"
+        "   SELECT *, octet_length(packed) FROM given ON CONFLICT DO NOTHING)"
+        " UPDATE blob b SET bytes = given.bytes, packed = given.packed, framed = false,"
+        "        stored_bytes = octet_length(given.packed), pieces = NULL, corrupt = NULL,"
+        "        generation = generation + 1"
+        "   FROM given WHERE b.digest = given.digest AND b.corrupt IS NOT NULL"
+        " RETURNING b.digest"},
     [INSERT_VERSIONS] = {"insert_versions",
         "INSERT INTO version (model, version, major, minor, patch, prerelease, stage, status,"
         "                     digest, record, samples, profile)"
@@ -144,14 +150,30 @@ const vln_pg_stmt_t registry_statements[] = {
         " WHERE total - " RECORD_BYTES " < $18::bigint"
         " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
     [FIND_BLOB] = {"find_blob",
-        "SELECT size_bytes, media_type, created, 0::bigint, bytes FROM blob WHERE digest = $1::bytea"},
-    [FIND_BLOB_INFO] = {"find_blob_info",
-        "SELECT size_bytes, media_type, created,"
+        "SELECT size_bytes, media_type, created, coalesce(stored_bytes, size_bytes), corrupt,"
         "       (SELECT count(*) FROM artifact a WHERE a.digest = b.digest)"
         "       + (SELECT count(*) FROM version v WHERE v.samples = b.digest)"
         "       + (SELECT count(*) FROM version v WHERE v.profile = b.digest)"
         "       + (SELECT count(*) FROM report r WHERE r.appendix = b.digest)"
         "  FROM blob b WHERE digest = $1::bytea"},
+    /* Three entries of 40 bytes: substring() takes what there is of a part that begins before 1. */
+    [FIND_STORED] = {"find_stored",
+        "SELECT size_bytes, bytes, packed, framed, corrupt IS NOT NULL, generation,"
+        "       substring(pieces FROM ($2::integer - 1) * 40 + 1 FOR 120)"
+        "  FROM blob WHERE digest = $1::bytea"},
+    [MARK_CORRUPT] = {"mark_corrupt",
+        "WITH was AS (SELECT corrupt IS NULL AS whole FROM blob"
+        "              WHERE digest = $1::bytea AND generation = $2::integer FOR NO KEY UPDATE)"
+        " UPDATE blob b SET corrupt = coalesce(b.corrupt, now()) FROM was WHERE b.digest = $1::bytea"
+        " RETURNING was.whole, (SELECT count(*) FROM artifact a WHERE a.digest = $1::bytea)"},
+    [KEEP_BLOB] = {"keep_blob",
+        "INSERT INTO blob AS b (digest, size_bytes, media_type, framed, stored_bytes, pieces)"
+        " VALUES ($1::bytea, $2::bigint, $3, $4::boolean, $5::bigint, $6::bytea)"
+        " ON CONFLICT (digest) DO UPDATE SET bytes = NULL, packed = NULL,"
+        "    framed = excluded.framed, stored_bytes = excluded.stored_bytes,"
+        "    pieces = excluded.pieces, corrupt = NULL, generation = b.generation + 1"
+        "  WHERE b.corrupt IS NOT NULL"
+        " RETURNING generation"},
     [COUNT_UPLOADS] = {"count_uploads",
         "SELECT count(*) FILTER (WHERE author = $1), coalesce(sum(size_bytes), 0)::bigint"
         "  FROM upload"},
@@ -162,10 +184,18 @@ const vln_pg_stmt_t registry_statements[] = {
     [FIND_UPLOAD] = {"find_upload", "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = $1::bytea"},
     [FIND_UPLOAD_OF] = {"find_upload_of",
         "SELECT " UPLOAD_COLUMNS " FROM upload WHERE digest = $1::bytea AND size_bytes = $2::bigint"},
-    [MARK_CHUNK] = {"mark_chunk",
-        "UPDATE upload SET chunks = set_bit(chunks, $2::bigint, 1), touched = now()"
-        " WHERE id = $1::bytea AND NOT committing AND $2::bigint < octet_length(chunks) * 8"
-        " RETURNING " UPLOAD_COLUMNS},
+    /* Not waiting for the disk: what a crash forgets of it is sent again (registry_uploads.c). */
+    [LOCK_UPLOAD] = {"lock_upload",
+        "SELECT " UPLOAD_COLUMNS " FROM upload, set_config('synchronous_commit', 'off', true)"
+        " WHERE id = $1::bytea AND NOT committing FOR NO KEY UPDATE OF upload"},
+    [MARK_CHUNKS] = {"mark_chunks",
+        "UPDATE upload SET chunks = $2::bytea, touched = now() WHERE id = $1::bytea"},
+    [TRY_UPLOAD] = {"try_upload",
+        "SELECT pg_try_advisory_lock(hashtextextended('registry.upload', 0)"
+        "                            # hashtextextended(encode($1::bytea, 'hex'), 0))"},
+    [LEAVE_UPLOAD] = {"leave_upload",
+        "SELECT pg_advisory_unlock(hashtextextended('registry.upload', 0)"
+        "                          # hashtextextended(encode($1::bytea, 'hex'), 0))"},
     [CLOSE_UPLOAD] = {"close_upload",
         "UPDATE upload SET committing = true, touched = now() WHERE id = $1::bytea"},
     [RESET_UPLOAD] = {"reset_upload",

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_text.h"
+
 #include "registry_store_inside.h"
 
 vln_err_t
@@ -209,6 +211,21 @@ registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const cha
 }
 
 static vln_err_t
+tell_repairs(registry_store_t *self, vln_arena_t *arena, const PGresult *result)
+{
+    vln_events_t *events = vln_events_new(arena);
+    for (int row = 0; row < PQntuples(result); row++) {
+        char hex[2 * VLN_DIGEST_BYTES + 1];
+        size_t size = 0;
+        const uint8_t *digest = vln_pg_get_bytes(result, row, 0, &size);
+        const vln_fact_t facts[] = {{"where", "record"}, {NULL, NULL}};
+        vln_events_add(events, "artifact.repaired", vln_hex_encode(digest, size, hex), "valion",
+                       facts);
+    }
+    return registry_store_write_events(self, events);
+}
+
+static vln_err_t
 insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t *batch)
 {
     if (batch->blob_count == 0) {
@@ -218,19 +235,31 @@ insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t 
     vln_pg_array_t *sizes = vln_pg_array_new(arena, VLN_PG_INT8);
     vln_pg_array_t *types = vln_pg_array_new(arena, VLN_PG_TEXT);
     vln_pg_array_t *bytes = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    vln_pg_array_t *packed = vln_pg_array_new(arena, VLN_PG_BYTEA);
     for (size_t i = 0; i < batch->blob_count; i++) {
         const registry_blob_t *blob = &batch->blobs[i];
         vln_pg_array_add_bytes(digests, blob->digest, VLN_DIGEST_BYTES);
         vln_pg_array_add_i64(sizes, blob->size_bytes);
         vln_pg_array_add_text(types, blob->media_type);
-        vln_pg_array_add_bytes(bytes, blob->bytes, (size_t)blob->size_bytes);
+        if (blob->packed) {
+            vln_pg_array_add_null(bytes);
+            vln_pg_array_add_bytes(packed, blob->packed, blob->packed_size);
+        } else {
+            vln_pg_array_add_bytes(bytes, blob->bytes, (size_t)blob->size_bytes);
+            vln_pg_array_add_null(packed);
+        }
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, digests);
     vln_pg_array(&args, sizes);
     vln_pg_array(&args, types);
     vln_pg_array(&args, bytes);
-    return vln_pg_run(self->pg, INSERT_BLOBS, &args, NULL);
+    vln_pg_array(&args, packed);
+    PGresult *result = NULL;
+    vln_err_t err = vln_pg_run(self->pg, INSERT_BLOBS, &args, &result);
+    err = err == VLN_OK ? tell_repairs(self, arena, result) : err;
+    PQclear(result);
+    return err;
 }
 
 static void
@@ -487,24 +516,20 @@ registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
 
 vln_err_t
 registry_store_find_blob(registry_store_t *self, vln_arena_t *arena, const uint8_t *digest,
-                         bool with_bytes, registry_blob_t *out)
+                         registry_blob_t *out)
 {
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, digest, VLN_DIGEST_BYTES);
     PGresult *result = NULL;
-    vln_err_t err =
-        vln_pg_run_one(self->pg, with_bytes ? FIND_BLOB : FIND_BLOB_INFO, &args, &result);
+    vln_err_t err = vln_pg_run_one(self->pg, FIND_BLOB, &args, &result);
     if (err == VLN_OK) {
         *out = (registry_blob_t){.size_bytes = vln_pg_get_i64(result, 0, 0),
                                  .media_type = registry_store_text(result, 0, 1, arena),
                                  .created_us = vln_pg_get_us(result, 0, 2),
-                                 .references = vln_pg_get_i64(result, 0, 3)};
+                                 .stored_bytes = vln_pg_get_i64(result, 0, 3),
+                                 .references = vln_pg_get_i64(result, 0, 5)};
+        out->corrupt_us = vln_pg_is_null(result, 0, 4) ? 0 : vln_pg_get_us(result, 0, 4);
         memcpy(out->digest, digest, VLN_DIGEST_BYTES);
-        size_t size = 0;
-        const uint8_t *bytes = with_bytes ? vln_pg_get_bytes(result, 0, 4, &size) : NULL;
-        out->bytes = with_bytes && !vln_pg_is_null(result, 0, 4)
-                         ? vln_arena_memdup(arena, bytes, size)
-                         : NULL;
     }
     PQclear(result);
     return err;

@@ -114,9 +114,13 @@ typedef struct registry_new_artifact {
 typedef struct registry_blob {
     uint8_t digest[VLN_DIGEST_BYTES];
     const char *media_type;
-    const uint8_t *bytes; /* NULL where only the size was asked for */
+    const uint8_t *bytes;  /* to be stored; NULL in what is found */
+    const uint8_t *packed; /* stored instead of `bytes`; NULL: that does not pay */
+    size_t packed_size;
     int64_t size_bytes;
+    int64_t stored_bytes;
     int64_t created_us;
+    int64_t corrupt_us; /* 0: as far as anybody knows it is whole */
     int64_t references;
 } registry_blob_t;
 
@@ -132,7 +136,8 @@ typedef struct registry_batch {
     const registry_model_t *models;
 } registry_batch_t;
 
-/* ALREADY_EXISTS if a version has the precedence of one that is there. */
+/* ALREADY_EXISTS if a version has the precedence of one that is there. Bytes of a digest whose
+ * stored ones are damaged take their place, and an event tells. */
 VLN_MUST_USE vln_err_t registry_store_insert(registry_store_t *self, vln_arena_t *arena,
                                              const registry_batch_t *batch);
 
@@ -209,9 +214,8 @@ VLN_MUST_USE vln_err_t registry_store_count(registry_store_t *self, registry_cou
 
 /* ---- small artifacts ---- */
 
-/* With `bytes` only if with_bytes. NOT_FOUND. */
+/* Without its bytes. NOT_FOUND. */
 VLN_MUST_USE vln_err_t registry_store_find_blob(registry_store_t *self, vln_arena_t *arena,
-                                                const uint8_t *digest, bool with_bytes,
-                                                registry_blob_t *out);
+                                                const uint8_t *digest, registry_blob_t *out);
 
 #endif

@@ -3,20 +3,15 @@
 #include <string.h>
 
 #include "vln_event.h"
+#include "vln_log.h"
 #include "vln_text.h"
 
 #include "registry_store_inside.h"
 
 int64_t
-registry_upload_chunks(int64_t size_bytes)
-{
-    return (size_bytes + REGISTRY_UPLOAD_CHUNK - 1) / REGISTRY_UPLOAD_CHUNK;
-}
-
-int64_t
 registry_upload_held(const registry_upload_t *self)
 {
-    int64_t chunks = registry_upload_chunks(self->size_bytes);
+    int64_t chunks = piece_count(self->size_bytes);
     int64_t held = 0;
     while (held < chunks && (size_t)held / 8 < self->chunks_size &&
            self->chunks[held / 8] & 1u << held % 8) {
@@ -81,7 +76,7 @@ vln_err_t
 registry_uploads_begin(registry_store_t *self, vln_arena_t *arena, registry_upload_t *upload)
 {
     vln_pg_args_t args = {0};
-    size_t bits_size = (size_t)(registry_upload_chunks(upload->size_bytes) + 7) / 8;
+    size_t bits_size = (size_t)(piece_count(upload->size_bytes) + 7) / 8;
     vln_pg_bytes(&args, upload->id.bytes, VLN_ID_BYTES);
     vln_pg_bytes(&args, upload->digest, VLN_DIGEST_BYTES);
     vln_pg_i64(&args, upload->size_bytes);
@@ -105,13 +100,47 @@ registry_uploads_find(registry_store_t *self, vln_arena_t *arena, const vln_id_t
 }
 
 vln_err_t
-registry_uploads_mark(registry_store_t *self, vln_arena_t *arena, const vln_id_t *id, int64_t chunk,
+registry_uploads_lock(registry_store_t *self, vln_arena_t *arena, const vln_id_t *id,
                       registry_upload_t *out)
 {
     vln_pg_args_t args = {0};
     vln_pg_bytes(&args, id->bytes, VLN_ID_BYTES);
-    vln_pg_i64(&args, chunk);
-    return run_for_upload(self, MARK_CHUNK, &args, arena, out);
+    return run_for_upload(self, LOCK_UPLOAD, &args, arena, out);
+}
+
+vln_err_t
+registry_uploads_mark(registry_store_t *self, const registry_upload_t *upload)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_bytes(&args, upload->id.bytes, VLN_ID_BYTES);
+    vln_pg_bytes(&args, upload->chunks, upload->chunks_size);
+    return vln_pg_run(self->pg, MARK_CHUNKS, &args, NULL);
+}
+
+vln_err_t
+registry_uploads_try(registry_store_t *self, const vln_id_t *id)
+{
+    vln_pg_args_t args = {0};
+    PGresult *result = NULL;
+    vln_pg_bytes(&args, id->bytes, VLN_ID_BYTES);
+    vln_err_t err = vln_pg_run_one(self->pg, TRY_UPLOAD, &args, &result);
+    if (err == VLN_OK && !vln_pg_get_bool(result, 0, 0)) {
+        err = VLN_ABORTED;
+    }
+    PQclear(result);
+    return err;
+}
+
+void
+registry_uploads_leave(registry_store_t *self, const vln_id_t *id)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_bytes(&args, id->bytes, VLN_ID_BYTES);
+    /* Where it fails the connection is gone, and the lock with it. */
+    vln_err_t err = vln_pg_run(self->pg, LEAVE_UPLOAD, &args, NULL);
+    if (err != VLN_OK) {
+        vln_warn("upload.not_left", kv_err(err));
+    }
 }
 
 static vln_err_t
@@ -141,40 +170,32 @@ registry_uploads_reset(registry_store_t *self, const vln_id_t *id)
 }
 
 static vln_err_t
-insert_blob(registry_store_t *self, vln_arena_t *arena, const registry_upload_t *upload)
-{
-    vln_pg_args_t args = {0};
-    vln_pg_array_t *digests = vln_pg_array_new(arena, VLN_PG_BYTEA);
-    vln_pg_array_t *sizes = vln_pg_array_new(arena, VLN_PG_INT8);
-    vln_pg_array_t *types = vln_pg_array_new(arena, VLN_PG_TEXT);
-    vln_pg_array_t *bytes = vln_pg_array_new(arena, VLN_PG_BYTEA);
-    vln_pg_array_add_bytes(digests, upload->digest, VLN_DIGEST_BYTES);
-    vln_pg_array_add_i64(sizes, upload->size_bytes);
-    vln_pg_array_add_text(types, upload->media_type);
-    vln_pg_array_add_null(bytes);
-    vln_pg_array(&args, digests);
-    vln_pg_array(&args, sizes);
-    vln_pg_array(&args, types);
-    vln_pg_array(&args, bytes);
-    return vln_pg_run(self->pg, INSERT_BLOBS, &args, NULL);
-}
-
-vln_err_t
-registry_uploads_keep(registry_store_t *self, vln_arena_t *arena, const registry_upload_t *upload,
-                      const char *actor)
+tell(registry_store_t *self, vln_arena_t *arena, const registry_upload_t *upload,
+     const registry_kept_t *kept, registry_kept_as_t as, const char *actor)
 {
     char hex[2 * VLN_DIGEST_BYTES + 1];
     vln_hex_encode(upload->digest, VLN_DIGEST_BYTES, hex);
     const vln_fact_t facts[] = {
         {"size_bytes", vln_arena_printf(arena, "%lld", (long long)upload->size_bytes)},
+        {"stored_bytes", vln_arena_printf(arena, "%lld", (long long)kept->stored_bytes)},
         {"media_type", upload->media_type},
         {NULL, NULL}};
     vln_events_t *events = vln_events_new(arena);
-    vln_events_add(events, "artifact.stored", hex, actor, facts);
+    const char *type = as == REGISTRY_KEPT_REPAIRED ? "artifact.repaired" : "artifact.stored";
+    vln_events_add(events, type, hex, actor, facts);
+    return registry_store_write_events(self, events);
+}
+
+vln_err_t
+registry_uploads_keep(registry_store_t *self, vln_arena_t *arena, const registry_upload_t *upload,
+                      const registry_kept_t *kept, const char *actor, registry_kept_as_t *as)
+{
     vln_err_t err = registry_store_begin(self);
     err = err == VLN_OK ? change_upload(self, DROP_UPLOAD, &upload->id) : err;
-    err = err == VLN_OK ? insert_blob(self, arena, upload) : err;
-    err = err == VLN_OK ? registry_store_write_events(self, events) : err;
+    err = err == VLN_OK ? registry_blobs_keep(self, upload->digest, upload->size_bytes,
+                                              upload->media_type, kept, as)
+                        : err;
+    err = err == VLN_OK ? tell(self, arena, upload, kept, *as, actor) : err;
     err = err == VLN_OK ? registry_store_commit(self) : err;
     registry_store_rollback(self);
     return err;

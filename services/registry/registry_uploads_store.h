@@ -9,9 +9,10 @@
 
 #include "vln_id.h"
 
+#include "registry_blobs_store.h"
 #include "registry_store.h"
 
-enum { REGISTRY_UPLOAD_CHUNK = 256 * 1024 };
+enum { REGISTRY_UPLOAD_CHUNK = PIECE_BYTES };
 
 typedef struct registry_upload {
     vln_id_t id;
@@ -23,9 +24,6 @@ typedef struct registry_upload {
     size_t chunks_size;
     bool committing;
 } registry_upload_t;
-
-/* Chunks that an artifact of this size has. */
-int64_t registry_upload_chunks(int64_t size_bytes);
 
 /* Bytes from the start without a gap. */
 int64_t registry_upload_held(const registry_upload_t *self);
@@ -48,12 +46,20 @@ VLN_MUST_USE vln_err_t registry_uploads_find(registry_store_t *self, vln_arena_t
                                              const vln_id_t *id, registry_upload_t *out);
 
 /*
- * In the caller's transaction, which holds the row until it ends: notes that this chunk is there.
- * NOT_FOUND unless the upload is open and takes chunks.
+ * In the caller's transaction, which holds the row until it ends, and whose commit will not wait
+ * for the disk. NOT_FOUND unless the upload is open and takes chunks.
  */
-VLN_MUST_USE vln_err_t registry_uploads_mark(registry_store_t *self, vln_arena_t *arena,
-                                             const vln_id_t *id, int64_t chunk,
-                                             registry_upload_t *out);
+VLN_MUST_USE vln_err_t registry_uploads_lock(registry_store_t *self, vln_arena_t *arena,
+                                             const vln_id_t *id, registry_upload_t *out);
+
+/* In that transaction: these are its chunks now. */
+VLN_MUST_USE vln_err_t registry_uploads_mark(registry_store_t *self,
+                                             const registry_upload_t *upload);
+
+/* The only one to commit it, until registry_uploads_leave() or this connection's end. ABORTED:
+ * somebody else does. */
+VLN_MUST_USE vln_err_t registry_uploads_try(registry_store_t *self, const vln_id_t *id);
+void registry_uploads_leave(registry_store_t *self, const vln_id_t *id);
 
 /* From now on it takes no chunks; whoever was writing one has ended. NOT_FOUND. */
 VLN_MUST_USE vln_err_t registry_uploads_close(registry_store_t *self, const vln_id_t *id);
@@ -61,9 +67,12 @@ VLN_MUST_USE vln_err_t registry_uploads_close(registry_store_t *self, const vln_
 /* Its bytes were wrong: all of them have to come again. */
 VLN_MUST_USE vln_err_t registry_uploads_reset(registry_store_t *self, const vln_id_t *id);
 
-/* In one transaction: the bytes are an artifact (a file), the upload is over, the event tells. */
+/* In one transaction: the bytes are an artifact (a file), the upload is over, the event tells.
+ * *as says what the row was before. */
 VLN_MUST_USE vln_err_t registry_uploads_keep(registry_store_t *self, vln_arena_t *arena,
-                                             const registry_upload_t *upload, const char *actor);
+                                             const registry_upload_t *upload,
+                                             const registry_kept_t *kept, const char *actor,
+                                             registry_kept_as_t *as);
 
 /* Ids of uploads that nobody touched for a day, at most `limit`; their rows are gone. */
 VLN_MUST_USE vln_err_t registry_uploads_sweep(registry_store_t *self, vln_arena_t *arena, int limit,

@@ -8,6 +8,7 @@
 #include "vln_text.h"
 #include "vln_time.h"
 
+#include "registry_blobs.h"
 #include "registry_wire.h"
 
 enum {
@@ -344,6 +345,7 @@ take_artifact(creator_t *self, vln_call_t *call, const Valion__V1__Artifact *giv
                                   .bytes = given->inline_bytes.data,
                                   .size_bytes = (int64_t)given->inline_bytes.len};
         vln_digest(given->inline_bytes.data, given->inline_bytes.len, blob->digest);
+        registry_blob_pack(self->worker->pack, call->arena, blob);
         kept->size_bytes = blob->size_bytes;
         kept->digest = (ProtobufCBinaryData){
             VLN_DIGEST_BYTES, vln_arena_memdup(call->arena, blob->digest, VLN_DIGEST_BYTES)};
@@ -361,12 +363,16 @@ take_artifact(creator_t *self, vln_call_t *call, const Valion__V1__Artifact *giv
         return VLN_OK;
     }
     registry_blob_t stored;
-    vln_err_t err = registry_store_find_blob(self->worker->store, call->arena, given->digest.data,
-                                             false, &stored);
+    vln_err_t err =
+        registry_store_find_blob(self->worker->store, call->arena, given->digest.data, &stored);
     if (err == VLN_NOT_FOUND) {
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_FIELD,
                         "no bytes are stored for the digest of '%s': upload them first",
                         given->role);
+        return VLN_OK;
+    }
+    if (err == VLN_OK && stored.corrupt_us) {
+        registry_blob_refuse_corrupt(call, given->digest.data);
         return VLN_OK;
     }
     kept->size_bytes = err == VLN_OK ? stored.size_bytes : 0;
