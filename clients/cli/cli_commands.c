@@ -224,6 +224,10 @@ static const cli_option_t deploy_options[] = {
     {"no-wait",      0, NULL,          false, "print the rollout's id and end"},
     {0},
 };
+static const cli_option_t artifact_put_options[] = {
+    {"media-type", 0, "TYPE", false, "of the content, such as application/json"},
+    {0},
+};
 static const cli_option_t rollback_options[] = {
     {"in",       0, "ENVIRONMENT", false, "where"},
     {"revision", 0, "N",           false, "to go back to [the one before]"},
@@ -285,6 +289,13 @@ static const char verify_more[] =
     "position is missing and that signed heads are of this chain and by this key. With --head, a\n"
     "file of heads kept outside the installation, a deleted tail or a chain that was made anew\n"
     "shows too. Exit 1, and the first thing that is wrong, if not all is right.\n";
+static const char put_more[] =
+    "What is stored already is not sent; an upload that was cut short goes on where it stopped.\n"
+    "A good copy of an artifact whose stored bytes are damaged takes their place.\n\n"
+    "  valion artifact put model.onnx --media-type application/octet-stream\n";
+static const char get_more[] =
+    "FILE is there only once it is whole and has its digest. What came before a connection was\n"
+    "lost stays in FILE.part, and the same command goes on from there.\n";
 static const char submit_more[] =
     "After the job's id is printed it is stored and ends in exactly one recorded result.\n\n"
     "  valion job submit --kind validate --spec '{\"model\": \"houses\"}' --wait\n"
@@ -351,7 +362,9 @@ const cli_command_t cli_commands[] = {
     {"logs",           "ID",                  "what a task wrote for people",                      NULL,        logs_options,           1, 1, cmd_logs},
     {"stats",          "SERVICE",             "a service's numbers, of each instance",              NULL,        stats_options,          1, 1, cmd_stats},
     {"completion",     "bash",                "eval \"$(valion completion bash)\"",                NULL,        NULL,                   1, 1, cmd_completion},
-    {"artifact get",   "DIGEST FILE",         "the bytes of that digest, checked",                 NULL,        NULL,                   2, 2, cmd_artifact_get},
+    {"artifact put",   "FILE",                "keep a file's bytes; prints their digest",          put_more,    artifact_put_options,   1, 1, cmd_artifact_put},
+    {"artifact get",   "DIGEST FILE",         "the bytes of that digest, checked",                 get_more,    NULL,                   2, 2, cmd_artifact_get},
+    {"artifact show",  "DIGEST",              "size, age and uses; whether it is damaged",         NULL,        NULL,                   1, 1, cmd_artifact_show},
     {"job submit",     "",                    "store a piece of work; prints its id",              submit_more, job_submit_options,     0, 0, cmd_job_submit},
     {"job watch",      "ID",                  "follow a job to its end; exit 0 only if it is done", NULL,       NULL,                   1, 1, cmd_job_watch},
     {"job list",       "",                    "jobs, newest first",                                NULL,        job_list_options,       0, 0, cmd_job_list},

@@ -12,7 +12,8 @@
 
 typedef struct cli_file {
     FILE *stream;
-    const char *path; /* borrowed */
+    const char *path;       /* borrowed */
+    const char *media_type; /* borrowed; NULL: not said */
     int64_t size_bytes;
     uint8_t digest[VLN_DIGEST_BYTES];
 } cli_file_t;
@@ -25,7 +26,8 @@ void cli_file_close(cli_file_t *self);
  * stopped, whoever made it. */
 cli_exit_t cli_file_send(cli_t *cli, cli_file_t *file);
 
-/* An artifact into a file, which is there only when it is whole and has its digest. */
+/* An artifact into a file, which is there only when it is whole and has its digest. What an attempt
+ * that was cut short left in FILE.part is not fetched again. */
 cli_exit_t cli_file_fetch(cli_t *cli, const uint8_t digest[VLN_DIGEST_BYTES], const char *path);
 
 #endif

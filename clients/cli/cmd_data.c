@@ -1,9 +1,6 @@
-/* data: data sets, and the bytes of any artifact. */
+/* data: data sets. */
 #include <stdlib.h>
-#include <string.h>
 #include <valion/v1/registry.pb-c.h>
-
-#include "vln_text.h"
 
 #include "cli.h"
 #include "cli_file.h"
@@ -79,18 +76,4 @@ cmd_data_show(cli_t *cli)
     const cli_request_t request = {
         .service = "registry", .method = "GetDataset", .message = &message.base, .hint = hint};
     return cli_call_and_show(cli, &request, "dataset");
-}
-
-cli_exit_t
-cmd_artifact_get(cli_t *cli)
-{
-    uint8_t digest[VLN_DIGEST_BYTES];
-    const char *text = cli_args_word(&cli->args, 0);
-    if (strlen(text) != 2 * sizeof digest || !vln_hex_decode(text, digest, sizeof digest)) {
-        return cli_fail(CLI_USAGE,
-                        "\"%.80s\" is not a digest: 64 hexadecimal digits, as "
-                        "'valion version show' prints them",
-                        text);
-    }
-    return cli_file_fetch(cli, digest, cli_args_word(&cli->args, 1));
 }

@@ -39,6 +39,12 @@ vln_client_stop_on(vln_client_t *self, const volatile int *stop)
     self->stop = stop;
 }
 
+vln_calls_t *
+vln_client_calls(vln_client_t *self)
+{
+    return self->calls;
+}
+
 /* Where the call's function leaves its end. */
 typedef struct result {
     bool ended;

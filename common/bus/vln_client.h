@@ -21,4 +21,8 @@ vln_err_t vln_client_call(vln_client_t *self, const vln_call_spec_t *spec, vln_r
 /* Ends waits of this thread's call soon: set from a signal handler. NULL is never. */
 void vln_client_stop_on(vln_client_t *self, const volatile int *stop);
 
+/* The calls below it, for a thread that wants many in flight for a while: borrowed until the close,
+ * and idle again before the next vln_client_call(). */
+vln_calls_t *vln_client_calls(vln_client_t *self);
+
 #endif
