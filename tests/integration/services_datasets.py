@@ -102,5 +102,5 @@ class Datasets(ServicesTest):
         got = os.path.join(suite.folder, "damaged")
         done = suite.cli("artifact", "get", digest.hex(), got)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("digest", done.stderr)
+        self.assertIn("damaged", done.stderr)
         self.assertFalse(os.path.exists(got) or os.path.exists(got + ".part"))

@@ -11,6 +11,7 @@ import sys
 import unittest
 
 import services_case  # first: it reads the options, which say where the contract is
+import services_artifacts
 import services_calls
 import services_datasets
 import services_evidence
@@ -25,9 +26,9 @@ import services_versions
 
 def load_tests(loader, _tests, _pattern):
     """The orchestrator last: there a lease has to run out, which it mostly has by then."""
-    modules = (services_calls, services_registry, services_uploads, services_datasets,
-               services_manager, services_evidence, services_versions, services_lists,
-               services_pipelines, services_orchestrator)
+    modules = (services_calls, services_registry, services_uploads, services_artifacts,
+               services_datasets, services_manager, services_evidence, services_versions,
+               services_lists, services_pipelines, services_orchestrator)
     return unittest.TestSuite(loader.loadTestsFromModule(module) for module in modules)
 
 
