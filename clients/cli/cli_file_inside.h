@@ -11,7 +11,7 @@
 
 #include "cli_file.h"
 
-enum { CLI_CHUNK = VLN_RAW_MAX, CLI_WINDOW = 32, CLI_POLL_MS = 100 };
+enum { CLI_CHUNK = VLN_RAW_MAX, CLI_WINDOW = 16, CLI_POLL_MS = 100 };
 
 /* A line that is written over, where somebody looks. */
 void cli_file_show_progress(const char *path, int64_t done, int64_t total);
