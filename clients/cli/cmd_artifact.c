@@ -12,7 +12,8 @@ static const char hint[] = "valion version show MODEL@VERSION";
 static bool
 parse_digest(const char *text, uint8_t out[VLN_DIGEST_BYTES])
 {
-    if (strlen(text) == 2 * VLN_DIGEST_BYTES && vln_hex_decode(text, out, VLN_DIGEST_BYTES)) {
+    if (strlen(text) == (size_t)2 * VLN_DIGEST_BYTES &&
+        vln_hex_decode(text, out, VLN_DIGEST_BYTES)) {
         return true;
     }
     cli_fail(CLI_USAGE,

@@ -46,8 +46,8 @@ registry_blob_refuse_corrupt(vln_call_t *call, const uint8_t digest[VLN_DIGEST_B
 {
     char hex[2 * VLN_DIGEST_BYTES + 1];
     vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
-                    "what is stored of the artifact %s is damaged: 'valion artifact put FILE' with "
-                    "a good copy mends it",
+                    "the artifact %s is damaged, its stored bytes do not have that digest: 'valion "
+                    "artifact put FILE' with a good copy mends it",
                     vln_hex_encode(digest, VLN_DIGEST_BYTES, hex));
 }
 
@@ -180,7 +180,7 @@ note_corrupt(reading_t *self, int64_t index, const char *where)
     char hex[2 * VLN_DIGEST_BYTES + 1];
     bool noted = false;
     vln_err_t err = registry_blobs_note_corrupt(self->worker->store, self->call->arena, &self->blob,
-                                                index, where, "valion", &noted);
+                                                index, where, &noted);
     if (err == VLN_ABORTED) {
         vln_call_refuse(self->call, VLN_UNAVAILABLE, VALION__V1__REASON__REASON_UNSPECIFIED,
                         "the artifact was mended while it was read: read it again");

@@ -53,7 +53,7 @@ mark(registry_store_t *self, const registry_stored_t *blob, int64_t *references,
 vln_err_t
 registry_blobs_note_corrupt(registry_store_t *self, vln_arena_t *arena,
                             const registry_stored_t *blob, int64_t index, const char *where,
-                            const char *actor, bool *noted)
+                            bool *noted)
 {
     char hex[2 * VLN_DIGEST_BYTES + 1];
     int64_t references = 0;
@@ -69,7 +69,7 @@ registry_blobs_note_corrupt(registry_store_t *self, vln_arena_t *arena,
             {NULL, NULL}};
         vln_events_t *events = vln_events_new(arena);
         vln_hex_encode(blob->digest, VLN_DIGEST_BYTES, hex);
-        vln_events_add(events, "artifact.corrupt", hex, actor, facts);
+        vln_events_add(events, "artifact.corrupt", hex, "valion", facts);
         err = registry_store_write_events(self, events);
     }
     err = err == VLN_OK ? registry_store_commit(self) : err;

@@ -38,8 +38,7 @@ VLN_MUST_USE vln_err_t registry_blobs_find(registry_store_t *self, vln_arena_t *
  */
 VLN_MUST_USE vln_err_t registry_blobs_note_corrupt(registry_store_t *self, vln_arena_t *arena,
                                                    const registry_stored_t *blob, int64_t index,
-                                                   const char *where, const char *actor,
-                                                   bool *noted);
+                                                   const char *where, bool *noted);
 
 typedef enum registry_kept_as {
     REGISTRY_KEPT_NOTHING, /* it is there already, and whole */

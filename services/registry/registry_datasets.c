@@ -142,8 +142,7 @@ create_one(registry_worker_t *self, vln_call_t *call, vln_events_t *events)
     if (!check_dataset(call, given)) {
         return VLN_OK;
     }
-    vln_err_t err =
-        registry_store_find_blob(self->store, call->arena, given->digest.data, &blob);
+    vln_err_t err = registry_store_find_blob(self->store, call->arena, given->digest.data, &blob);
     if (err == VLN_NOT_FOUND) {
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_FIELD,
                         "no bytes of this digest are stored here: upload them first");

@@ -170,11 +170,12 @@ registry_files_sweep(const char *folder)
     time_t oldest = time(NULL) - SWEEP_AFTER_S;
     snprintf(path.text, sizeof path.text, "%s/uploads", folder);
     DIR *entries = opendir(path.text);
-    for (struct dirent *entry = entries ? readdir(entries) : NULL; entry;
+    int fd = entries ? dirfd(entries) : -1;
+    for (struct dirent *entry = fd >= 0 ? readdir(entries) : NULL; entry;
          entry = readdir(entries)) {
-        bool old = fstatat(dirfd(entries), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        bool old = fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
                    S_ISREG(info.st_mode) && info.st_mtime < oldest;
-        swept += old && unlinkat(dirfd(entries), entry->d_name, 0) == 0;
+        swept += old && unlinkat(fd, entry->d_name, 0) == 0;
     }
     if (entries) {
         closedir(entries);

@@ -29,6 +29,13 @@ int64_t registry_files_free(const char *folder);
 VLN_MUST_USE vln_err_t registry_files_write(const char *folder, const vln_id_t *upload,
                                             int64_t offset, const void *bytes, size_t size);
 
+/* An upload whose chunks all came; borrowed. */
+typedef struct registry_arrived {
+    const vln_id_t *upload;
+    const uint8_t *digest; /* that it has to have */
+    int64_t size;
+} registry_arrived_t;
+
 /* How an artifact lies in its file: what the row has to say. */
 typedef struct registry_kept {
     bool framed; /* compressed, <digest>.zst */
@@ -38,15 +45,14 @@ typedef struct registry_kept {
 } registry_kept_t;
 
 /*
- * Reads the whole upload once, which checks it, hashes its pieces and compresses them where that
- * pays; syncs and puts the file in its place. DATA_LOSS unless the upload has this size and digest.
+ * Reads the whole upload, which checks it, hashes its pieces and compresses them where that pays;
+ * syncs and puts the file in its place. DATA_LOSS unless the upload has this size and digest.
  * The upload itself may be left: registry_files_drop(), once the row is there. OK as well when the
  * bytes are in their place already. *out lives in the arena.
  */
 VLN_MUST_USE vln_err_t registry_files_keep(const char *folder, registry_pack_t *pack,
-                                           const vln_id_t *upload, int64_t size,
-                                           const uint8_t digest[VLN_DIGEST_BYTES],
-                                           vln_arena_t *arena, registry_kept_t *out);
+                                           const registry_arrived_t *arrived, vln_arena_t *arena,
+                                           registry_kept_t *out);
 
 void registry_files_drop(const char *folder, const vln_id_t *upload);
 

@@ -253,12 +253,12 @@ move(const char *folder, const char *from, const uint8_t *digest, bool framed)
 
 /* The upload, or what an attempt before made of it: then `*moved`. */
 static int
-open_upload(const char *folder, const vln_id_t *upload, const uint8_t *digest, bool *moved)
+open_upload(const char *folder, const registry_arrived_t *arrived, bool *moved)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(registry_upload_path(folder, upload).text, flags);
+    int fd = open(registry_upload_path(folder, arrived->upload).text, flags);
     *moved = fd < 0 && errno == ENOENT;
-    return *moved ? open(registry_blob_path(folder, digest, false).text, flags) : fd;
+    return *moved ? open(registry_blob_path(folder, arrived->digest, false).text, flags) : fd;
 }
 
 static void
@@ -271,15 +271,14 @@ finish(keeping_t *self)
 }
 
 vln_err_t
-registry_files_keep(const char *folder, registry_pack_t *pack, const vln_id_t *upload, int64_t size,
-                    const uint8_t digest[VLN_DIGEST_BYTES], vln_arena_t *arena,
-                    registry_kept_t *out)
+registry_files_keep(const char *folder, registry_pack_t *pack, const registry_arrived_t *arrived,
+                    vln_arena_t *arena, registry_kept_t *out)
 {
     bool moved = false;
-    size_t pieces = (size_t)piece_count(size);
-    keeping_t keeping = {.pack = pack, .size = size, .frames = {.fd = -1}};
+    size_t pieces = (size_t)piece_count(arrived->size);
+    keeping_t keeping = {.pack = pack, .size = arrived->size, .frames = {.fd = -1}};
     *out = (registry_kept_t){0};
-    keeping.fd = open_upload(folder, upload, digest, &moved);
+    keeping.fd = open_upload(folder, arrived, &moved);
     if (keeping.fd < 0) {
         return errno == ENOENT ? VLN_DATA_LOSS : registry_file_failed("open", "an upload");
     }
@@ -290,12 +289,12 @@ registry_files_keep(const char *folder, registry_pack_t *pack, const vln_id_t *u
         keeping.digests = vln_arena_alloc(arena, pieces * VLN_DIGEST_BYTES);
         keeping.frames.ends = vln_arena_alloc(arena, pieces * sizeof *keeping.frames.ends);
     }
-    vln_err_t err = check_and_pack(&keeping, folder, digest);
+    vln_err_t err = check_and_pack(&keeping, folder, arrived->digest);
     *out = describe(&keeping, arena);
     if (err == VLN_OK && (out->framed || !moved)) {
-        registry_path_t plain = registry_upload_path(folder, upload);
-        err =
-            move(folder, out->framed ? keeping.frames.path.text : plain.text, digest, out->framed);
+        registry_path_t plain = registry_upload_path(folder, arrived->upload);
+        err = move(folder, out->framed ? keeping.frames.path.text : plain.text, arrived->digest,
+                   out->framed);
     }
     finish(&keeping);
     return err;

@@ -302,8 +302,8 @@ keep(registry_worker_t *self, vln_call_t *call, const registry_upload_t *upload)
     const char *folder = self->registry->config->path;
     registry_kept_t kept;
     registry_kept_as_t as = REGISTRY_KEPT_NOTHING;
-    vln_err_t err = registry_files_keep(folder, self->pack, &upload->id, upload->size_bytes,
-                                        upload->digest, call->arena, &kept);
+    const registry_arrived_t arrived = {&upload->id, upload->digest, upload->size_bytes};
+    vln_err_t err = registry_files_keep(folder, self->pack, &arrived, call->arena, &kept);
     if (err == VLN_DATA_LOSS) {
         refuse_corrupt(self, call, upload);
         return;
