@@ -1,5 +1,6 @@
 #include "vln_socket.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +9,27 @@
 enum {
     ZAP_ENFORCE_DOMAIN = 93, /* ZMQ_ZAP_ENFORCE_DOMAIN, hidden as draft in Debian's zmq.h */
     MAX_SOCKETS = 4096,
+    MAP_FROM = 1024 * 1024,      /* several times the longest frame */
+    HEAP_KEPT = 8 * 1024 * 1024, /* of each thread's heap */
 };
 
 /* One context a process, as inproc addresses need; set under the once-control below. */
 static void *context;
 static pthread_once_t context_once = PTHREAD_ONCE_INIT;
 
+/* Frames of 256 KiB come and go. glibc maps each of them anew, or gives the end of its heap back
+ * after each, and the kernel clears the same pages every time: a tenth of what a transfer costs. */
+static void
+keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MAP_FROM);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+}
+
 static void
 make_context(void)
 {
+    keep_memory();
     context = zmq_ctx_new();
     vln_assert(context);
     zmq_ctx_set(context, ZMQ_MAX_SOCKETS, MAX_SOCKETS);
