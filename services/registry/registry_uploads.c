@@ -312,6 +312,10 @@ keep(registry_worker_t *self, vln_call_t *call, const registry_upload_t *upload)
         err = registry_uploads_keep(self->store, call->arena, upload, &kept, vln_call_actor(call),
                                     &as);
     }
+    if (err == VLN_NOT_FOUND) {
+        err =
+            VLN_OK; /* a registry that lost its connection to the record, or is older, came first */
+    }
     if (err == VLN_RESOURCE_EXHAUSTED) {
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_QUOTA,
                         "the disk of the artifact folder is full: make room and commit again");
