@@ -3,6 +3,7 @@ damage noted once, refused from then on and mended; by one registry and by two."
 import hashlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import uuid
@@ -465,6 +466,35 @@ class Artifacts(ServicesTest):
                 self.cli("artifact", "get", digest.hex(), path)
                 with open(path, "rb") as file:
                     self.assertEqual(file.read(), content)
+
+    def interrupt(self, check, *words):
+        """Ctrl-C once `check` says that it is under way; it has to be too early for the end."""
+        process = subprocess.Popen([os.path.join(args.bin, "valion"), "--bus", suite.bus, "--keys",
+                                    suite.keys, "--as", "alice", *words],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_until(check, "it is under way")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130)
+
+    def test_what_was_interrupted_goes_on(self):
+        content = random_bytes(400 * CHUNK, 31)
+        digest = hashlib.sha256(content).digest()
+        path = self.make_file("large.bin", content)
+        held = f"SELECT count(*) FROM registry.upload WHERE digest = '\\x{digest.hex()}'" \
+               " AND get_byte(chunks, 0) = 255"
+        self.interrupt(lambda: suite.number(held), "artifact", "put", path)
+        self.assertGreaterEqual(self.begin(content).offset, 8 * CHUNK)
+        self.cli("artifact", "put", path)
+        back = self.make_file("large.back", b"")
+        part = back + ".part"
+        self.interrupt(lambda: os.path.exists(part) and os.path.getsize(part) > CHUNK,
+                       "artifact", "get", digest.hex(), back)
+        self.assertGreater(os.path.getsize(part), CHUNK)
+        self.cli("artifact", "get", digest.hex(), back)
+        with open(back, "rb") as file:
+            self.assertEqual(file.read(), content)
+        self.assertFalse(os.path.exists(part))
 
     def test_a_damaged_artifact_is_not_got_and_put_mends_it(self):
         content = random_bytes(4 * CHUNK, 30)
