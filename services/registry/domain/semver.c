@@ -209,6 +209,12 @@ next_prerelease(semver_t *version)
     snprintf(version->prerelease + len, sizeof version->prerelease - len, ".1");
 }
 
+static int64_t
+next_number(int64_t number)
+{
+    return number < INT64_MAX ? number + 1 : -1;
+}
+
 semver_t
 semver_next(const semver_t *version, semver_bump_t bump)
 {
@@ -227,13 +233,13 @@ semver_next(const semver_t *version, semver_bump_t bump)
         return next;
     }
     if (bump == SEMVER_MAJOR) {
-        next.major++;
+        next.major = next_number(next.major);
         next.minor = next.patch = 0;
     } else if (bump == SEMVER_MINOR) {
-        next.minor++;
+        next.minor = next_number(next.minor);
         next.patch = 0;
     } else {
-        next.patch++;
+        next.patch = next_number(next.patch);
     }
     if (bump == SEMVER_PRERELEASE) {
         vln_text_copy(next.prerelease, sizeof next.prerelease, "alpha.1");
