@@ -3,7 +3,7 @@
  * which file holds it: models and versions in registry_handlers.c, their changes in
  * registry_changes.c and registry_signature.c, stages in registry_stages.c, reports, policies and grants in files of these
  * names, bytes in registry_blobs.c and registry_uploads.c, data sets in registry_datasets.c, the
- * version manager in registry_manager.c, the log in registry_events.c. `worker` is a
+ * version manager in registry_manager.c and registry_rules.c, the log in registry_events.c. `worker` is a
  * registry_worker_t.
  */
 #ifndef REGISTRY_HANDLERS_H
@@ -39,6 +39,9 @@ void registry_put_chunk(void *worker, vln_call_t **calls, size_t count);
 void registry_commit_upload(void *worker, vln_call_t **calls, size_t count);
 void registry_suggest_version(void *worker, vln_call_t **calls, size_t count);
 void registry_compare_versions(void *worker, vln_call_t **calls, size_t count);
+void registry_check_range(void *worker, vln_call_t **calls, size_t count);
+void registry_put_version_rule(void *worker, vln_call_t **calls, size_t count);
+void registry_list_version_rules(void *worker, vln_call_t **calls, size_t count);
 void registry_get_changelog(void *worker, vln_call_t **calls, size_t count);
 void registry_create_dataset(void *worker, vln_call_t **calls, size_t count);
 void registry_get_dataset(void *worker, vln_call_t **calls, size_t count);

@@ -9,6 +9,7 @@
 #include "vln_time.h"
 
 #include "registry.h"
+#include "registry_change.h"
 #include "registry_handlers.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
@@ -21,6 +22,38 @@ enum {
     CHANGELOG_BYTES = 128 * 1024,
     RECORDS_BYTES = 1024 * 1024,
 };
+
+/* ---- records ---- */
+
+/* Both records of the model, as messages; false, and the call answered. */
+static bool
+find_both(registry_worker_t *self, vln_call_t *call, const char *model, const char *const texts[2],
+          Valion__V1__Version *out[2])
+{
+    const registry_version_key_t keys[] = {{model, texts[0], NULL}, {model, texts[1], NULL}};
+    registry_version_t found[2];
+    if (!registry_check_model_name(call, model)) {
+        return false;
+    }
+    vln_err_t err = registry_store_find_versions(self->store, call->arena, keys, 2, found);
+    if (err != VLN_OK) {
+        vln_call_refuse_store(call, err);
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (!found[i].version) {
+            vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
+                            "there is no version '%s' of a model '%s'; ListVersions lists them",
+                            texts[i] ? texts[i] : "(latest)", model);
+            return false;
+        }
+        out[i] = registry_version_to_wire(call, &found[i]);
+        if (!out[i]) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* ---- suggest ---- */
 
@@ -64,84 +97,94 @@ find_current(registry_worker_t *self, vln_call_t *call,
     return true;
 }
 
-static suggest_context_t
-context_of(const Valion__V1__ChangeContext *wire)
-{
-    suggest_context_t out = {0};
-    if (wire) {
-        out = (suggest_context_t){.performance_improvement = wire->performance_improvement,
-                                  .breaking_change = wire->breaking_change,
-                                  .new_feature = wire->new_feature,
-                                  .bug_fix = wire->bug_fix,
-                                  .data_drift = wire->data_drift,
-                                  .architecture_change = wire->architecture_change,
-                                  .experimental = wire->experimental};
-    }
-    return out;
-}
-
 static bool
 check_suggest(vln_call_t *call, const Valion__V1__SuggestVersionRequest *request)
 {
-    if (request->compare_with) {
-        vln_call_refuse(call, VLN_UNIMPLEMENTED, VALION__V1__REASON__REASON_FIELD,
-                        "a bump computed from the difference of two versions comes with a later "
-                        "release: say what changed in 'context'");
-        return false;
-    }
+    semver_t version;
     if ((unsigned)request->scheme > VALION__V1__VERSION_SCHEME__VERSION_SCHEME_HYBRID) {
         vln_call_refuse_field(call, "scheme", "semantic, timestamp, sequential or hybrid");
         return false;
     }
+    if (request->compare_with && !request->model) {
+        vln_call_refuse_field(call, "model",
+                              "a version to compare with is one of a model: say "
+                              "which");
+        return false;
+    }
+    return registry_check_context(call, request->context) &&
+           (!request->compare_with ||
+            parse_version(call, "compare_with", request->compare_with, &version));
+}
+
+/* What changed from the one to the other; false, and the call answered. NULL if nothing was asked. */
+static bool
+find_difference(registry_worker_t *self, vln_call_t *call, const difference_t **out)
+{
+    const Valion__V1__SuggestVersionRequest *request = (const void *)call->request;
+    const char *const texts[] = {request->current, request->compare_with};
+    Valion__V1__Version *records[2] = {NULL, NULL};
+    *out = NULL;
+    if (!request->compare_with) {
+        return true;
+    }
+    if (!find_both(self, call, request->model, texts, records)) {
+        return false;
+    }
+    *out = registry_change_find(call->arena, records[0], records[1], NULL);
     return true;
 }
 
 static void
-answer_suggestion(vln_call_t *call, const suggestion_t *found, const semver_t *next)
+answer_suggestion(vln_call_t *call, const registry_verdict_t *verdict, const semver_t *next)
 {
-    static const Valion__V1__Bump bumps[] = {[SEMVER_MAJOR] = VALION__V1__BUMP__BUMP_MAJOR,
-                                             [SEMVER_MINOR] = VALION__V1__BUMP__BUMP_MINOR,
-                                             [SEMVER_PATCH] = VALION__V1__BUMP__BUMP_PATCH,
-                                             [SEMVER_PRERELEASE] =
-                                                 VALION__V1__BUMP__BUMP_PRERELEASE};
     char text[SEMVER_TEXT];
+    const suggestion_t *found = &verdict->suggestion;
     NEW(call->arena, Valion__V1__SuggestVersionReply, reply,
         valion__v1__suggest_version_reply__init);
     reply->version = vln_arena_strdup(call->arena, semver_format(next, text));
     reply->has_bump = 1;
-    reply->bump = bumps[found->bump];
-    reply->reasons = vln_arena_alloc(call->arena, SUGGEST_REASONS_MAX * sizeof *reply->reasons);
-    for (size_t i = 0; i < found->reason_count; i++) {
-        reply->reasons[reply->n_reasons++] = vln_arena_strdup(call->arena, found->reasons[i]);
-    }
+    reply->bump = (Valion__V1__Bump)(found->bump + 1); /* in the same order, one up */
+    reply->reasons = registry_change_reasons(call->arena, found, &reply->n_reasons);
+    reply->context = registry_context_to_wire(call->arena, &verdict->context);
+    reply->rule = found->rule ? registry_borrowed(found->rule->name) : NULL;
     vln_call_reply(call, &reply->base);
 }
 
 void
 registry_suggest_version(void *worker, vln_call_t **calls, size_t count)
 {
+    registry_worker_t *self = worker;
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
     const Valion__V1__SuggestVersionRequest *request = (const void *)call->request;
+    const registry_rules_t *rules = NULL;
+    const difference_t *difference = NULL;
     semver_t current;
     semver_t next;
     bool has_current = false;
     if (!check_suggest(call, request) ||
-        !find_current(worker, call, request, &current, &has_current)) {
+        !find_current(self, call, request, &current, &has_current) ||
+        !find_difference(self, call, &difference)) {
         return;
     }
+    vln_err_t err = registry_rules_load(self->store, call->arena, &rules);
+    if (err != VLN_OK) {
+        vln_call_refuse_store(call, err);
+        return;
+    }
+    const registry_verdict_t *verdict =
+        registry_change_judge(call->arena, rules, request->context, difference);
     /* The wire's schemes are in the same order, one up: none is semantic. */
     suggest_scheme_t scheme =
         request->scheme ? (suggest_scheme_t)(request->scheme - 1) : SUGGEST_SEMANTIC;
-    const suggest_context_t context = context_of(request->context);
-    suggestion_t found = suggest_bump(&context);
-    if (!suggest_next(scheme, has_current ? &current : NULL, found.bump, vln_wall_us(), &next)) {
+    if (!suggest_next(scheme, has_current ? &current : NULL, verdict->suggestion.bump,
+                      vln_wall_us(), &next)) {
         vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
                         "no version of this scheme is above the current one: choose another "
                         "scheme, or give the version yourself");
         return;
     }
-    answer_suggestion(call, &found, &next);
+    answer_suggestion(call, verdict, &next);
 }
 
 /* ---- compare ---- */
@@ -301,37 +344,6 @@ compare_records(differences_t *out, const Valion__V1__Version *old, const Valion
     }
 }
 
-/* Both records of the model, as messages; false, and the call answered. */
-static bool
-find_both(registry_worker_t *self, vln_call_t *call,
-          const Valion__V1__CompareVersionsRequest *request, Valion__V1__Version *out[2])
-{
-    const registry_version_key_t keys[] = {{request->model, request->left, NULL},
-                                           {request->model, request->right, NULL}};
-    registry_version_t found[2];
-    if (!registry_check_model_name(call, request->model)) {
-        return false;
-    }
-    vln_err_t err = registry_store_find_versions(self->store, call->arena, keys, 2, found);
-    if (err != VLN_OK) {
-        vln_call_refuse_store(call, err);
-        return false;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (!found[i].version) {
-            vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
-                            "there is no version '%s' of a model '%s'; ListVersions lists them",
-                            keys[i].version, request->model);
-            return false;
-        }
-        out[i] = registry_version_to_wire(call, &found[i]);
-        if (!out[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 check_compare(vln_call_t *call, const Valion__V1__CompareVersionsRequest *request, semver_t *left,
               semver_t *right)
@@ -342,6 +354,18 @@ check_compare(vln_call_t *call, const Valion__V1__CompareVersionsRequest *reques
     }
     return parse_version(call, "left", request->left, left) &&
            parse_version(call, "right", request->right, right);
+}
+
+static void
+add_fit(vln_arena_t *arena, Valion__V1__CompareVersionsReply *reply, const difference_t *difference)
+{
+    reply->has_callers_fit = 1;
+    reply->callers_fit = difference->callers_fit;
+    reply->obstacles = vln_arena_alloc(arena, (difference->obstacle_count + 1) * sizeof(char *));
+    for (size_t i = 0; i < difference->obstacle_count; i++) {
+        reply->obstacles[reply->n_obstacles++] = registry_borrowed(difference->obstacles[i]);
+    }
+    reply->context = registry_context_to_wire(arena, &difference->context);
 }
 
 void
@@ -356,7 +380,9 @@ registry_compare_versions(void *worker, vln_call_t **calls, size_t count)
     semver_t right;
     Valion__V1__Version *records[2] = {NULL, NULL};
     if (!check_compare(call, request, &left, &right) ||
-        (request->model && !find_both(worker, call, request, records))) {
+        (request->model &&
+         !find_both(worker, call, request->model,
+                    (const char *const[]){request->left, request->right}, records))) {
         return;
     }
     NEW(call->arena, Valion__V1__CompareVersionsReply, reply,
@@ -365,6 +391,8 @@ registry_compare_versions(void *worker, vln_call_t **calls, size_t count)
     differences->arena = call->arena;
     if (request->model) {
         compare_records(differences, records[0], records[1]);
+        add_fit(call->arena, reply,
+                registry_change_find(call->arena, records[0], records[1], NULL));
     }
     reply->has_order = reply->has_compatible = 1;
     reply->order = semver_compare(&left, &right);

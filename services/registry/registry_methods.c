@@ -51,6 +51,9 @@ const vln_method_t registry_methods[] = {
     {"ListDatasets",    registry_list_datasets,     READERS,   0,                         4096},
     {"SuggestVersion",  registry_suggest_version,   READERS,   0,                         4096},
     {"CompareVersions", registry_compare_versions,  READERS,   0,                         4096},
+    {"CheckRange",      registry_check_range,       READERS,   0,                         163840},
+    {"PutVersionRule",  registry_put_version_rule,  VLN_ROLE(ADMIN), VLN_MUTATES,         4096},
+    {"ListVersionRules", registry_list_version_rules, READERS, 0,                         1024},
     {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
     {"ReadEvents",      registry_read_events,       READERS,   VLN_BATCHES | VLN_PARKS,   8192},
     {"SignHead",        registry_sign_head,         OPERATORS, 0,                         1024},
@@ -59,7 +62,5 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {"PutVersionRule", "ListVersionRules", "UpdateModel",
-                                        "DeleteModel",    "CheckRange",       "GetModelCard",
-                                        "GetLineage"};
+const char *const registry_planned[] = {"UpdateModel", "DeleteModel", "GetModelCard", "GetLineage"};
 const size_t registry_planned_count = VLN_COUNT(registry_planned);

@@ -1,6 +1,7 @@
 /*
  * All SQL of the registry but the log's. Rows of tables are read by the functions of registry_store,
- * registry_datasets_store, registry_uploads_store, registry_evidence_store and registry_stages_store.
+ * registry_datasets_store, registry_uploads_store, registry_evidence_store, registry_rules_store and
+ * registry_stages_store.
  */
 #include "registry_store_inside.h"
 
@@ -143,6 +144,28 @@ const vln_pg_stmt_t registry_statements[] = {
         " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer) AS v"
         " WHERE total - " RECORD_BYTES " < $18::bigint"
         " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
+    [LIST_IN_RANGE] = {"list_in_range",
+        "SELECT version FROM version WHERE model = $1"
+        " AND ($2::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      < ($2::bigint, $3::bigint, $4::bigint, $5::text))"
+        " AND ($6::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      >= ($6::bigint, $7::bigint, $8::bigint, $9::text))"
+        " AND ($10::bigint IS NULL OR (major, minor, patch, prerelease)"
+        "      <= ($10::bigint, $11::bigint, $12::bigint, $13::text))"
+        " AND ($14::boolean OR prerelease = '2')"
+        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $15::integer"},
+    [LOCK_RULES] = {"lock_rules",
+        "SELECT pg_advisory_xact_lock(hashtextextended('registry.version_rule', 0))"},
+    [LIST_RULES] = {"list_rules",
+        "SELECT name, key, threshold, bump, position, changed_by, changed FROM version_rule"
+        " ORDER BY position, name LIMIT 64"},
+    [PUT_RULE] = {"put_rule",
+        "INSERT INTO version_rule (name, key, threshold, bump, position, changed_by)"
+        " VALUES ($1, $2, $3::double precision, $4::integer, $5::integer, $6)"
+        " ON CONFLICT (name) DO UPDATE SET key = excluded.key, threshold = excluded.threshold,"
+        "    bump = excluded.bump, position = excluded.position,"
+        "    changed_by = excluded.changed_by, changed = now() RETURNING changed"},
+    [REMOVE_RULE] = {"remove_rule", "DELETE FROM version_rule WHERE name = $1"},
     [FIND_BLOB] = {"find_blob",
         "SELECT size_bytes, media_type, created, 0::bigint, bytes FROM blob WHERE digest = $1::bytea"},
     [FIND_BLOB_INFO] = {"find_blob_info",
