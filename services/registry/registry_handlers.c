@@ -4,7 +4,9 @@
 
 #include "vln_page.h"
 
+#include "range.h"
 #include "registry.h"
+#include "registry_rules_store.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
 #include "valion/v1/registry.pb-c.h"
@@ -212,6 +214,33 @@ answer_versions(registry_worker_t *self, vln_call_t **asked, const registry_vers
     }
 }
 
+/* The version that the range means; false, and the call answered, if there is none. */
+static bool
+resolve_range(registry_worker_t *self, vln_call_t *call, const char **out)
+{
+    const Valion__V1__GetVersionRequest *request = (const void *)call->request;
+    range_t range;
+    char why[RANGE_WHY];
+    if (request->version || request->alias) {
+        vln_call_refuse_field(call, "range", "ask by range, or by version, or by alias");
+        return false;
+    }
+    if (!range_parse(request->range, false, &range, why)) {
+        vln_call_refuse_field(call, "range", "%s", why);
+        return false;
+    }
+    vln_err_t err =
+        registry_rules_find_in_range(self->store, call->arena, request->model, &range, out);
+    if (err == VLN_NOT_FOUND) {
+        vln_call_refuse(call, err, VALION__V1__REASON__REASON_UNSPECIFIED,
+                        "no version of a model '%s' is in the range '%s'; ListVersions lists them",
+                        request->model, request->range);
+    } else if (err != VLN_OK) {
+        vln_call_refuse_store(call, err);
+    }
+    return err == VLN_OK;
+}
+
 void
 registry_get_version(void *worker, vln_call_t **calls, size_t count)
 {
@@ -220,14 +249,19 @@ registry_get_version(void *worker, vln_call_t **calls, size_t count)
     size_t ask_count = 0;
     for (size_t i = 0; i < count; i++) {
         const Valion__V1__GetVersionRequest *request = (const void *)calls[i]->request;
-        if (request->alias && request->version) {
-            vln_call_refuse_field(calls[i], "alias", "ask by version or by alias, not by both");
-        } else if (registry_check_model_name(calls[i], request->model)) {
-            bool latest = request->alias && strcasecmp(request->alias, "latest") == 0;
-            keys[ask_count] = (registry_version_key_t){request->model, request->version,
-                                                       latest ? NULL : request->alias};
-            asked[ask_count++] = calls[i];
+        const char *version = request->version;
+        if (!registry_check_model_name(calls[i], request->model) ||
+            (request->range && !resolve_range(worker, calls[i], &version))) {
+            continue;
         }
+        if (request->alias && version) {
+            vln_call_refuse_field(calls[i], "alias", "ask by version or by alias, not by both");
+            continue;
+        }
+        bool latest = request->alias && strcasecmp(request->alias, "latest") == 0;
+        keys[ask_count] =
+            (registry_version_key_t){request->model, version, latest ? NULL : request->alias};
+        asked[ask_count++] = calls[i];
     }
     for (size_t at = 0; at < ask_count; at += VERSIONS_AT_ONCE) {
         size_t left = ask_count - at;
