@@ -165,6 +165,8 @@ cli_exit_t cmd_data_show(cli_t *cli);
 cli_exit_t cmd_artifact_get(cli_t *cli);
 cli_exit_t cmd_version_compare(cli_t *cli);
 cli_exit_t cmd_version_changelog(cli_t *cli);
+cli_exit_t cmd_version_check_range(cli_t *cli);
+cli_exit_t cmd_version_rule(cli_t *cli);
 cli_exit_t cmd_train(cli_t *cli);
 cli_exit_t cmd_data_split(cli_t *cli);
 cli_exit_t cmd_data_prepare(cli_t *cli);

@@ -7,6 +7,7 @@
 #include "vln_text.h"
 
 #include "cli.h"
+#include "cli_change.h"
 #include "cli_file.h"
 #include "cli_format.h"
 #include "cli_job.h"
@@ -49,6 +50,7 @@ open_upload(const char *text, upload_t *out)
 /* A request with room for what it points at. */
 typedef struct creation {
     Valion__V1__CreateVersionRequest request;
+    Valion__V1__ChangeContext context;
     vln_arena_t *arena;
     size_t inlined;
     size_t upload_count;
@@ -138,6 +140,24 @@ take_metrics(cli_t *cli, creation_t *self)
     return true;
 }
 
+/* What is said of the change goes with --bump auto, where it is asked for. */
+static bool
+take_change(cli_t *cli, creation_t *self)
+{
+    bool any = false;
+    bool automatic = self->request.bump == VALION__V1__BUMP__BUMP_AUTO;
+    valion__v1__change_context__init(&self->context);
+    if (!cli_change_take(cli, &self->context, &any)) {
+        return false;
+    }
+    if (any && !automatic) {
+        cli_fail(CLI_USAGE, "--breaking, --feature and their like go with --bump auto");
+        return false;
+    }
+    self->request.context = any ? &self->context : NULL;
+    return true;
+}
+
 static bool
 take_options(cli_t *cli, creation_t *self)
 {
@@ -155,7 +175,8 @@ take_options(cli_t *cli, creation_t *self)
     out->framework = cli_text_option(cli, "framework");
     out->description = cli_text_option(cli, "description");
     out->target = cli_text_option(cli, "target");
-    return take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
+    return take_change(cli, self) &&
+           take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
            take_pairs(cli, self, "dataset-info", &out->dataset_info, &out->n_dataset_info) &&
            take_metrics(cli, self);
 }
@@ -198,8 +219,12 @@ create_and_inspect(cli_t *cli, const cli_request_t *request)
 {
     vln_reply_t reply;
     cli_exit_t code = cli_call(cli, request, &reply);
-    const Valion__V1__Version *version =
-        code == CLI_OK ? ((Valion__V1__CreateVersionReply *)(void *)reply.message)->version : NULL;
+    const Valion__V1__CreateVersionReply *made =
+        code == CLI_OK ? (const void *)reply.message : NULL;
+    const Valion__V1__Version *version = made ? made->version : NULL;
+    for (size_t i = 0; made && i < made->n_reasons; i++) {
+        fprintf(stderr, "%s: %s\n", version ? version->version : "", made->reasons[i]);
+    }
     if (version && version->status == VALION__V1__VERSION_STATUS__VERSION_STATUS_TRAINING &&
         !cli_args_has(&cli->args, "no-inspect")) {
         code = inspect(cli, version);
@@ -295,8 +320,9 @@ cmd_version_show(cli_t *cli)
     cli_reference_t version;
     cli_reference_parse(cli_args_word(&cli->args, 0), &version);
     message.model = version.model;
-    message.version = version.version;
-    message.alias = version.alias;
+    message.range = cli_reference_range(&version);
+    message.version = message.range ? NULL : version.version;
+    message.alias = message.range ? NULL : version.alias;
     const cli_request_t request = {
         .service = "registry", .method = "GetVersion", .message = &message.base, .hint = hint};
     return cli_call_and_show(cli, &request, "version");
