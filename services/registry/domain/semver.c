@@ -192,14 +192,15 @@ semver_compare(const semver_t *left, const semver_t *right)
     return order ? order : compare_prereleases(left->prerelease, right->prerelease);
 }
 
-/* "alpha.1" -> "alpha.2", "rc" -> "rc.1". */
+/* "alpha.1" -> "alpha.2", "rc" -> "rc.1", "rc.-0" -> "rc.-0.1": a hyphen is a letter there. */
 static void
 next_prerelease(semver_t *version)
 {
     char *last = strrchr(version->prerelease, '.');
     const char *number = last ? last + 1 : NULL;
     int64_t value = 0;
-    if (number && vln_text_to_i64(number, 0, INT64_MAX - 1, &value)) {
+    if (number && is_numeric(number, strlen(number)) &&
+        vln_text_to_i64(number, 0, INT64_MAX - 1, &value)) {
         size_t stem = (size_t)(number - version->prerelease);
         snprintf(version->prerelease + stem, sizeof version->prerelease - stem, "%lld",
                  (long long)value + 1);

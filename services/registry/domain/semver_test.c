@@ -123,6 +123,7 @@ Test(semver, bumps_finish_a_prerelease)
         {"1.0.0", SEMVER_PRERELEASE, "1.0.1-alpha.1"},
         {"1.0.1-alpha.1", SEMVER_PRERELEASE, "1.0.1-alpha.2"},
         {"1.0.1-rc", SEMVER_PRERELEASE, "1.0.1-rc.1"},
+        {"1.0.0-rc.-0", SEMVER_PRERELEASE, "1.0.0-rc.-0.1"},
         {"1.0.0+7", SEMVER_PATCH, "1.0.1"},
     };
     for (size_t i = 0; i < VLN_COUNT(cases); i++) {
@@ -304,7 +305,7 @@ draw_identifiers(unsigned most, char *out, size_t size)
                                               "alpha",
                                               "alph",
                                               "-",
-                                              "--",
+                                              "-0",
                                               "a-b",
                                               "A",
                                               "0a",
