@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "registry_store_inside.h"
+#include "registry_words.h"
 
-enum { SQL_MAX = 6144, WORDS_QUERY_MAX = 2048 };
+enum { SQL_MAX = 6144 };
 
 /* A statement in the making: its text, and its parameters in the order in which they stand there. */
 typedef struct query {
@@ -43,29 +44,16 @@ next_arg(const query_t *self)
 
 /* ---- words ---- */
 
-static bool
-is_word_byte(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (unsigned char)c >= 0x80;
-}
-
-/* The words of `text` as a tsquery: 'word':* & 'other':*. NULL: there is none. Words as in
- * registry.words(): a byte beyond ASCII belongs to one. */
+/* The words of `text` as a tsquery: 'word':* & 'other':*. NULL: there is none. */
 static const char *
 words_query(vln_arena_t *arena, const char *text)
 {
     const char *query = NULL;
-    while (text && *text) {
-        size_t len = 0;
-        while (is_word_byte(text[len])) {
-            len++;
-        }
-        if (len > 0) {
-            query = vln_arena_printf(arena, "%s%s'%.*s':*", query ? query : "", query ? " & " : "",
-                                     (int)len, text);
-        }
-        text += len + (text[len] != '\0');
+    size_t len = 0;
+    while (text && (len = registry_words_next(&text)) > 0) {
+        query = vln_arena_printf(arena, "%s%s'%.*s':*", query ? query : "", query ? " & " : "",
+                                 (int)len, text);
+        text += len;
     }
     return query;
 }

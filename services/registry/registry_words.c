@@ -9,30 +9,68 @@
 #include "registry_search_store.h"
 #include "registry_wire.h"
 
-enum { FILL_AT_ONCE = 200, DIGESTS_MAX = 64, ROOM = 32 * 1024 };
+enum { FILL_AT_ONCE = 200, DIGESTS_MAX = 64, ROOM = 16 * 1024, LEXEME_MAX = 400, HEX_ROOM = 80 };
 
-/* Text that grows to a bound; what is beyond is not found. */
+/* Lines that grow to a bound: what is beyond is not found. */
 typedef struct page {
     char *text;
     size_t len;
 } page_t;
 
-static void
-add(page_t *self, const char *text)
+static bool
+is_word_byte(char c)
 {
-    size_t left = ROOM - 1 - self->len;
-    size_t len = strlen(text);
-    len = len < left ? len : left;
-    memcpy(self->text + self->len, text, len);
-    self->len += len;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (unsigned char)c >= 0x80;
+}
+
+size_t
+registry_words_next(const char **text)
+{
+    while (**text && !is_word_byte(**text)) {
+        (*text)++;
+    }
+    size_t len = 0;
+    while (is_word_byte((*text)[len])) {
+        len++;
+    }
+    return len;
+}
+
+/* Bytes of the text up to `max` that are whole characters. */
+static size_t
+whole_length(const char *text, size_t len, size_t max)
+{
+    size_t whole = len < max ? len : max;
+    while (whole > 0 && whole < len && (text[whole] & 0xc0) == 0x80) {
+        whole--;
+    }
+    return whole;
 }
 
 static void
-add_word(page_t *self, const char *text)
+add_line(page_t *self, const char *prefix, const char *text, size_t len)
 {
-    if (text && *text) {
-        add(self, text);
-        add(self, "\n");
+    size_t prefix_len = strlen(prefix);
+    size_t whole = whole_length(text, len, LEXEME_MAX);
+    if (whole == 0 || self->len + prefix_len + whole + 2 > ROOM) {
+        return;
+    }
+    if (self->len > 0) {
+        self->text[self->len++] = '\n';
+    }
+    memcpy(self->text + self->len, prefix, prefix_len);
+    memcpy(self->text + self->len + prefix_len, text, whole);
+    self->len += prefix_len + whole;
+}
+
+static void
+add_words(page_t *self, const char *text)
+{
+    size_t len = 0;
+    while (text && (len = registry_words_next(&text)) > 0) {
+        add_line(self, "", text, len);
+        text += len;
     }
 }
 
@@ -43,15 +81,13 @@ add_facet(page_t *self, const char *prefix, const char *value)
     if (!value || !*value) {
         return;
     }
-    add(self, prefix);
     size_t from = self->len;
-    add(self, value);
-    for (size_t i = from; i < self->len; i++) {
+    add_line(self, prefix, value, strlen(value));
+    for (size_t i = from + 1; i < self->len; i++) {
         if (self->text[i] == '\n') {
             self->text[i] = ' ';
         }
     }
-    add(self, "\n");
 }
 
 static void
@@ -59,7 +95,7 @@ add_bytes(page_t *self, vln_arena_t *arena, const char *prefix, const ProtobufCB
 {
     if (bytes->len > 0 && bytes->len <= VLN_DIGEST_BYTES) {
         add_facet(self, prefix,
-                  vln_hex_encode(bytes->data, bytes->len, vln_arena_alloc(arena, ROOM / 256)));
+                  vln_hex_encode(bytes->data, bytes->len, vln_arena_alloc(arena, HEX_ROOM)));
     }
 }
 
@@ -79,23 +115,22 @@ registry_words_of(vln_arena_t *arena, const Valion__V1__Version *version, const 
 {
     page_t text = {.text = vln_arena_alloc(arena, ROOM)};
     page_t lines = {.text = vln_arena_alloc(arena, ROOM)};
-    add_word(&text, version->model);
-    add_word(&text, version->version);
-    add_word(&text, version->author);
-    add_word(&text, version->algorithm);
-    add_word(&text, version->framework);
+    add_words(&text, version->model);
+    add_words(&text, version->version);
+    add_words(&text, version->author);
+    add_words(&text, version->algorithm);
+    add_words(&text, version->framework);
     add_facet(&lines, "a:", version->author);
     add_facet(&lines, "l:", version->algorithm);
     add_facet(&lines, "f:", version->framework);
     for (size_t i = 0; i < version->n_tags; i++) {
-        add_word(&text, version->tags[i]);
+        add_words(&text, version->tags[i]);
         add_facet(&lines, "t:", version->tags[i]);
     }
-    add_word(&text, version->description);
+    add_words(&text, version->description);
     if (version->lineage) {
         add_lineage(&lines, arena, version->lineage);
     }
-    text.text[text.len] = lines.text[lines.len] = '\0';
     *words = text.text;
     *facets = lines.text;
 }

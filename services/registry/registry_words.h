@@ -11,7 +11,11 @@
 #include "registry_store.h"
 #include "valion/v1/registry.pb-c.h"
 
-/* Texts in the arena: words one after the other, facets one a line. */
+/* Words are parted by ASCII that is no letter or digit. Moves *text on to the next one and gives its
+ * length; 0: there is none. */
+size_t registry_words_next(const char **text);
+
+/* Texts in the arena, one lexeme a line. */
 void registry_words_of(vln_arena_t *arena, const Valion__V1__Version *version, const char **words,
                        const char **facets);
 

@@ -1,8 +1,15 @@
 -- Search: what a version or a model can be found by, and the orders of lists.
 
--- Lexemes: each word of `text` in lower case (words are parted by ASCII that is no letter or digit),
--- and each line of `facets` as it is: "t:a tag", "a:an author"; the registry makes them.
-CREATE FUNCTION registry.words(text text, facets text) RETURNS tsvector
+-- Lexemes: each line of `words` in lower case, and each line of `facets` as it is: "t:a tag",
+-- "a:an author"; the registry makes the lines (registry_words).
+CREATE FUNCTION registry.words(words text, facets text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$
+    SELECT array_to_tsvector(string_to_array(lower(words), E'\n') || string_to_array(facets, E'\n'))
+$$;
+
+-- The same from a text: words are parted by ASCII that is no letter or digit.
+CREATE FUNCTION registry.words_of(text text, facets text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$
     SELECT array_to_tsvector(ARRAY(
@@ -21,7 +28,6 @@ ALTER TABLE registry.version
     ADD COLUMN words tsvector;
 
 CREATE UNIQUE INDEX version_created ON registry.version (seq);
-CREATE INDEX version_model_created ON registry.version (model, seq);
 CREATE INDEX version_words ON registry.version USING gin (words) WITH (gin_pending_list_limit = 512);
 CREATE INDEX version_without_words ON registry.version (seq) WHERE words IS NULL;
 CREATE INDEX version_staged ON registry.version (stage, seq) WHERE stage > 1;
@@ -31,7 +37,7 @@ CREATE INDEX version_deployed ON registry.version (seq) WHERE open_grants > 0;
 -- A model's words follow its row by themselves.
 ALTER TABLE registry.model
     ADD COLUMN seq   bigint GENERATED ALWAYS AS IDENTITY,
-    ADD COLUMN words tsvector GENERATED ALWAYS AS (registry.words(
+    ADD COLUMN words tsvector GENERATED ALWAYS AS (registry.words_of(
         name || E'\n' || description || E'\n' || tags || E'\n' || author || E'\n' || algorithm
             || E'\n' || framework,
         CASE WHEN tags = '' THEN '' ELSE 't:' || replace(tags, E'\n', E'\nt:') || E'\n' END
