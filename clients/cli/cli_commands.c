@@ -82,10 +82,30 @@ static const cli_option_t model_create_options[] = {
     {0},
 };
 static const cli_option_t model_list_options[] = {
-    {"text",  0, "WORDS", false, "in name, description, tags"},
-    {"tag",   0, "TAG",   false, "with this tag"},
-    {"stage", 0, "STAGE", false, "with a version in development, staging, production, archived"},
-    {"limit", 0, "N",     false, "at most so many [100]"},
+    {"text",       0, "WORDS",     false, "beginnings of words of its name, texts and tags"},
+    {"tag",        0, "TAG",       false, "with this tag"},
+    {"stage",      0, "STAGE",     false, "with a version in development, staging, production, archived"},
+    {"author",     0, "PRINCIPAL", false, "made by"},
+    {"algorithm",  0, "TEXT",      false, "with this as its default"},
+    {"framework",  0, "TEXT",      false, "likewise"},
+    {"order",      0, "ORDER",     false, "name, created, updated [name]"},
+    {"descending", 0, NULL,        false, "last, or newest, first"},
+    {"limit",      0, "N",         false, "at most so many [100]"},
+    {0},
+};
+static const cli_option_t update_options[] = {
+    {"description", 0, "TEXT", false, "for people"},
+    {"add-tag",     0, "TAG",  true,  "for finding it"},
+    {"remove-tag",  0, "TAG",  true,  "no more"},
+    {"revision",    0, "N",    false, "only if it is at this revision still"},
+    {0},
+};
+static const cli_option_t version_update_options[] = {
+    {"description", 0, "TEXT",   false, "for people"},
+    {"add-tag",     0, "TAG",    true,  "for finding it"},
+    {"remove-tag",  0, "TAG",    true,  "no more"},
+    {"status",      0, "STATUS", false, "deprecated, or ready again"},
+    {"revision",    0, "N",      false, "only if it is at this revision still"},
     {0},
 };
 static const cli_option_t version_create_options[] = {
@@ -143,11 +163,21 @@ static const cli_option_t compare_options[] = {
     {0},
 };
 static const cli_option_t version_list_options[] = {
-    {"model",         0, "MODEL",  false, "its name"},
-    {"stage",         0, "STAGE",  false, "development, staging, production, archived"},
-    {"status",        0, "STATUS", false, "training, ready, deployed, failed, deprecated"},
-    {"no-prerelease", 0, NULL,     false, "leave 1.0.0-rc.1 and its like out"},
-    {"limit",         0, "N",      false, "at most so many [100]"},
+    {"model",         0, "MODEL",     false, "of one model, highest first [all, newest first]"},
+    {"text",          0, "WORDS",     false, "beginnings of words of its names, texts and tags"},
+    {"tag",           0, "TAG",       false, "with this tag"},
+    {"stage",         0, "STAGE",     false, "development, staging, production, archived"},
+    {"status",        0, "STATUS",    false, "training, ready, deployed, failed, deprecated"},
+    {"author",        0, "PRINCIPAL", false, "made by"},
+    {"algorithm",     0, "TEXT",      false, "made with"},
+    {"framework",     0, "TEXT",      false, "likewise"},
+    {"range",         0, "RANGE",     false, "of one model: ^1.2, ~1.2.3, '>=1 <2', 1.x"},
+    {"minimum",       0, "X.Y.Z",     false, "of one model: this one or above"},
+    {"maximum",       0, "X.Y.Z",     false, "of one model: this one or below"},
+    {"order",         0, "ORDER",     false, "precedence, created"},
+    {"ascending",     0, NULL,        false, "lowest, or oldest, first"},
+    {"no-prerelease", 0, NULL,        false, "leave 1.0.0-rc.1 and its like out"},
+    {"limit",         0, "N",         false, "at most so many [100]"},
     {0},
 };
 
@@ -328,8 +358,10 @@ const cli_command_t cli_commands[] = {
     {"model create",   "NAME",                "a name for versions; one that exists stays",        NULL,        model_create_options,   1, 1, cmd_model_create},
     {"model list",     "",                    "all models",                                        NULL,        model_list_options,     0, 0, cmd_model_list},
     {"model show",     "NAME",                "one model",                                         NULL,        NULL,                   1, 1, cmd_model_show},
+    {"model update",   "NAME",                "change what is said of one",                        NULL,        update_options,         1, 1, cmd_model_update},
+    {"model delete",   "NAME",                "forget one that has no versions",                   NULL,        NULL,                   1, 1, cmd_model_delete},
     {"version create", "",                    "a version with its files",                          create_more, version_create_options, 0, 0, cmd_version_create},
-    {"version list",   "",                    "a model's versions, highest first",                 NULL,        version_list_options,   0, 0, cmd_version_list},
+    {"version list",   "",                    "a model's versions, or all that fit",               NULL,        version_list_options,   0, 0, cmd_version_list},
     {"version show",   "MODEL[@VERSION|@ALIAS|@RANGE]", "one version; the latest if none is said", NULL,        NULL,                   1, 1, cmd_version_show},
     {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          suggest_more, suggest_options,        1, 1, cmd_version_suggest},
     {"version compare", "LEFT RIGHT",         "which is higher, and what differs",                 NULL,        compare_options,        2, 2, cmd_version_compare},
@@ -339,6 +371,7 @@ const cli_command_t cli_commands[] = {
     {"version inspect", "MODEL@VERSION",      "open its files: signature, sample rows, profile",   NULL,        inspect_options,        1, 1, cmd_version_inspect},
     {"version promote", "MODEL@VERSION STAGE", "what it is allowed to be; production needs evidence", NULL,       promote_options,        2, 2, cmd_version_promote},
     {"version alias",   "MODEL@VERSION ALIAS", "a name that moves",                                NULL,        alias_options,          2, 2, cmd_version_alias},
+    {"version update",  "MODEL@VERSION",      "change what is said of one, or deprecate it",       NULL,        version_update_options, 1, 1, cmd_version_update},
     {"version delete",  "MODEL@VERSION",      "forget one that does not serve",                    NULL,        NULL,                   1, 1, cmd_version_delete},
     {"version history", "MODEL",              "which version was in which stage, and why",         NULL,        limit_options,          1, 1, cmd_version_history},
     {"data add",       "NAME FILE",           "a CSV file as the newest content of a data set",    NULL,        data_add_options,       2, 2, cmd_data_add},

@@ -11,6 +11,7 @@
 #include "registry.h"
 #include "registry_change.h"
 #include "registry_handlers.h"
+#include "registry_search_store.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
 #include "suggest.h"
@@ -458,6 +459,7 @@ registry_get_changelog(void *worker, vln_call_t **calls, size_t count)
     const Valion__V1__GetChangelogRequest *request = (const void *)call->request;
     const registry_version_filter_t filter = {.model = request->model,
                                               .prereleases = true,
+                                              .order = REGISTRY_BY_PRECEDENCE,
                                               .limit = CHANGELOG_VERSIONS,
                                               .bytes_max = RECORDS_BYTES};
     registry_model_t model;
@@ -472,7 +474,7 @@ registry_get_changelog(void *worker, vln_call_t **calls, size_t count)
     registry_version_t *versions = NULL;
     size_t found = 0;
     if (err == VLN_OK) {
-        err = registry_store_list_versions(self->store, call->arena, &filter, &versions, &found);
+        err = registry_search_versions(self->store, call->arena, &filter, &versions, &found);
     }
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);

@@ -23,6 +23,8 @@ const vln_method_t registry_methods[] = {
     {"CreateModel",     registry_create_model,      WRITERS,   VLN_MUTATES | VLN_BATCHES, 65536},
     {"GetModel",        registry_get_model,         READERS,   VLN_BATCHES,               4096},
     {"ListModels",      registry_list_models,       READERS,   0,                         4096},
+    {"UpdateModel",     registry_update_model,      EDITORS,   VLN_MUTATES,               65536},
+    {"DeleteModel",     registry_delete_model,      DELETERS,  VLN_MUTATES,               1024},
     {"CreateVersion",   registry_create_version,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 262144},
     {"GetVersion",      registry_get_version,       READERS,   VLN_BATCHES,               4096},
     {"ListVersions",    registry_list_versions,     READERS,   0,                         4096},
@@ -62,5 +64,5 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {"UpdateModel", "DeleteModel", "GetModelCard", "GetLineage"};
+const char *const registry_planned[] = {"GetModelCard", "GetLineage"};
 const size_t registry_planned_count = VLN_COUNT(registry_planned);

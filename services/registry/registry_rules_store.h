@@ -1,12 +1,11 @@
 /*
- * registry_rules_store - the version manager's rules in PostgreSQL, and versions by range.
+ * registry_rules_store - the version manager's rules in PostgreSQL.
  *
  * Knows nothing of messages, nor of what a rule means. Used by one thread.
  */
 #ifndef REGISTRY_RULES_STORE_H
 #define REGISTRY_RULES_STORE_H
 
-#include "range.h"
 #include "registry_store.h"
 
 enum { REGISTRY_RULES_MAX = 64 };
@@ -35,12 +34,5 @@ VLN_MUST_USE vln_err_t registry_rules_put(registry_store_t *self, registry_rule_
 
 /* NOT_FOUND. */
 VLN_MUST_USE vln_err_t registry_rules_remove(registry_store_t *self, const char *name);
-
-/* ---- versions ---- */
-
-/* The model's highest version in the range, in the arena; NOT_FOUND. */
-VLN_MUST_USE vln_err_t registry_rules_find_in_range(registry_store_t *self, vln_arena_t *arena,
-                                                    const char *model, const range_t *range,
-                                                    const char **out);
 
 #endif

@@ -58,6 +58,8 @@ registry_stages_save(registry_store_t *self, const char *model, registry_version
     vln_pg_text(&args, version->status_reason);
     vln_pg_text(&args, version->description);
     vln_pg_text(&args, version->tags);
+    vln_pg_text(&args, version->words);
+    vln_pg_text(&args, version->facets);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, SAVE_VERSION, &args, &result);
     if (err == VLN_OK) {

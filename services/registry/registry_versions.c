@@ -10,6 +10,7 @@
 
 #include "registry_change.h"
 #include "registry_wire.h"
+#include "registry_words.h"
 
 enum {
     INLINE_MAX = 64 * 1024,
@@ -540,6 +541,7 @@ add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__
         row->samples = find_digest(record, "samples");
         row->profile = find_digest(record, "profile");
     }
+    registry_words_of(call->arena, record, &row->words, &row->facets);
     row->record = vln_pb_pack(&record->base, call->arena, &row->record_size);
     memcpy(row->digest, record->digest.data, VLN_DIGEST_BYTES);
     for (size_t i = 0; i < record->n_artifacts; i++) {
