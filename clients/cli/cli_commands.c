@@ -100,6 +100,15 @@ static const cli_option_t update_options[] = {
     {"revision",    0, "N",    false, "only if it is at this revision still"},
     {0},
 };
+static const cli_option_t lineage_options[] = {
+    {"depth", 0, "N", false, "versions before and after [5]"},
+    {0},
+};
+static const cli_option_t at_options[] = {
+    {"env",   0, "ENVIRONMENT", false, "where [production]"},
+    {"model", 0, "MODEL",       false, "of one model [all]"},
+    {0},
+};
 static const cli_option_t version_update_options[] = {
     {"description", 0, "TEXT",   false, "for people"},
     {"add-tag",     0, "TAG",    true,  "for finding it"},
@@ -368,6 +377,8 @@ const cli_command_t cli_commands[] = {
     {"version check-range", "RANGE VERSION…", "which of them are in ^1.2, ~1.2.3, '>=1 <2', 1.x", NULL,        check_range_options,    1, 14, cmd_version_check_range},
     {"version rule",    "list|put NAME|remove NAME", "what asks for which bump",                   rule_more,   rule_options,           1, 2, cmd_version_rule},
     {"version changelog", "MODEL",            "what changed from version to version, as Markdown", NULL,        NULL,                   1, 1, cmd_version_changelog},
+    {"version card",   "MODEL[@VERSION|@ALIAS]", "all that is recorded of one, as Markdown",      NULL,        NULL,                   1, 1, cmd_version_card},
+    {"version lineage", "MODEL[@VERSION]",    "where it comes from and where it went, as a graph (DOT)", NULL,  lineage_options,        1, 1, cmd_version_lineage},
     {"version inspect", "MODEL@VERSION",      "open its files: signature, sample rows, profile",   NULL,        inspect_options,        1, 1, cmd_version_inspect},
     {"version promote", "MODEL@VERSION STAGE", "what it is allowed to be; production needs evidence", NULL,       promote_options,        2, 2, cmd_version_promote},
     {"version alias",   "MODEL@VERSION ALIAS", "a name that moves",                                NULL,        alias_options,          2, 2, cmd_version_alias},
@@ -420,6 +431,7 @@ const cli_command_t cli_commands[] = {
     {"event watch",    "",                    "everything that happened, in order",                watch_more,  event_watch_options,    0, 0, cmd_event_watch},
     {"event list",     "",                    "the last events",                                   NULL,        event_list_options,     0, 0, cmd_event_list},
     {"event export",   "",                    "the whole log with its signatures, as a file",      NULL,        event_export_options,   0, 0, cmd_event_export},
+    {"at",             "[TIME]",              "what served then, by whom, on which evidence",      NULL,        at_options,             0, 1, cmd_at},
     {"audit verify",   "",                    "check an export: nothing changed, nothing missing", verify_more, audit_options,          0, 0, cmd_audit_verify},
 };
 /* clang-format on */

@@ -48,6 +48,8 @@ void registry_get_changelog(void *worker, vln_call_t **calls, size_t count);
 void registry_create_dataset(void *worker, vln_call_t **calls, size_t count);
 void registry_get_dataset(void *worker, vln_call_t **calls, size_t count);
 void registry_list_datasets(void *worker, vln_call_t **calls, size_t count);
+void registry_get_model_card(void *worker, vln_call_t **calls, size_t count);
+void registry_get_lineage(void *worker, vln_call_t **calls, size_t count);
 void registry_read_events(void *worker, vln_call_t **calls, size_t count);
 void registry_sign_head(void *worker, vln_call_t **calls, size_t count);
 void registry_list_heads(void *worker, vln_call_t **calls, size_t count);

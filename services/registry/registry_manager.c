@@ -10,15 +10,16 @@
 
 #include "registry.h"
 #include "registry_change.h"
+#include "registry_differences.h"
 #include "registry_handlers.h"
 #include "registry_search_store.h"
+#include "registry_text.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
 #include "suggest.h"
 #include "valion/v1/registry.pb-c.h"
 
 enum {
-    DIFFERENCES_MAX = 256,
     CHANGELOG_VERSIONS = 200,
     CHANGELOG_BYTES = 128 * 1024,
     RECORDS_BYTES = 1024 * 1024,
@@ -190,161 +191,6 @@ registry_suggest_version(void *worker, vln_call_t **calls, size_t count)
 
 /* ---- compare ---- */
 
-/* Sentences on how two records differ. */
-typedef struct differences {
-    vln_arena_t *arena;
-    size_t count;
-    char *lines[DIFFERENCES_MAX];
-} differences_t;
-
-static void __attribute__((format(printf, 2, 3)))
-add_difference(differences_t *self, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (self->count < DIFFERENCES_MAX) {
-        self->lines[self->count++] = vln_arena_strdup(self->arena, line);
-    }
-}
-
-static const Valion__V1__KeyNumber *
-find_number(Valion__V1__KeyNumber *const *list, size_t count, const char *key)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i]->key, key) == 0) {
-            return list[i];
-        }
-    }
-    return NULL;
-}
-
-static void
-compare_metrics(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Version *new)
-{
-    for (size_t i = 0; i < new->n_metrics; i++) {
-        const Valion__V1__KeyNumber *now = new->metrics[i];
-        const Valion__V1__KeyNumber *before = find_number(old->metrics, old->n_metrics, now->key);
-        if (!before) {
-            add_difference(out, "metric %s: new, %.6g", now->key, now->value);
-        } else if (before->value < now->value || before->value > now->value) {
-            add_difference(out, "metric %s: %.6g -> %.6g", now->key, before->value, now->value);
-        }
-    }
-    for (size_t i = 0; i < old->n_metrics; i++) {
-        if (!find_number(new->metrics, new->n_metrics, old->metrics[i]->key)) {
-            add_difference(out, "metric %s: gone", old->metrics[i]->key);
-        }
-    }
-}
-
-static const char *
-find_value(Valion__V1__KeyValue *const *list, size_t count, const char *key)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i]->key, key) == 0) {
-            return list[i]->value ? list[i]->value : "";
-        }
-    }
-    return NULL;
-}
-
-static void
-compare_hyperparameters(differences_t *out, const Valion__V1__Version *old,
-                        const Valion__V1__Version *new)
-{
-    for (size_t i = 0; i < new->n_hyperparameters; i++) {
-        const char *key = new->hyperparameters[i]->key;
-        const char *now = find_value(new->hyperparameters, new->n_hyperparameters, key);
-        const char *before = find_value(old->hyperparameters, old->n_hyperparameters, key);
-        if (!before || strcmp(before, now) != 0) {
-            add_difference(out, "hyperparameter %s: %s -> %s", key, before ? before : "(none)",
-                           now);
-        }
-    }
-    for (size_t i = 0; i < old->n_hyperparameters; i++) {
-        const char *key = old->hyperparameters[i]->key;
-        if (!find_value(new->hyperparameters, new->n_hyperparameters, key)) {
-            add_difference(out, "hyperparameter %s: gone", key);
-        }
-    }
-}
-
-static const Valion__V1__Column *
-find_input(const Valion__V1__Version *version, const char *name)
-{
-    const Valion__V1__Signature *signature = version->signature;
-    for (size_t i = 0; signature && i < signature->n_inputs; i++) {
-        if (signature->inputs[i]->name && strcmp(signature->inputs[i]->name, name) == 0) {
-            return signature->inputs[i];
-        }
-    }
-    return NULL;
-}
-
-static void
-compare_input(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Column *now)
-{
-    const Valion__V1__Column *before = find_input(old, now->name);
-    if (!before) {
-        add_difference(out, "feature %s: new%s", now->name,
-                       now->optional_input ? ", optional" : "");
-    } else if (before->type != now->type) {
-        add_difference(out, "feature %s: another type", now->name);
-    }
-}
-
-static void
-compare_inputs(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Version *new)
-{
-    for (size_t i = 0; new->signature &&i < new->signature->n_inputs; i++) {
-        if (new->signature->inputs[i]->name) {
-            compare_input(out, old, new->signature->inputs[i]);
-        }
-    }
-    for (size_t i = 0; old->signature && i < old->signature->n_inputs; i++) {
-        const char *name = old->signature->inputs[i]->name;
-        if (name && !find_input(new, name)) {
-            add_difference(out, "feature %s: gone", name);
-        }
-    }
-}
-
-static const char *
-text_or_none(const char *text)
-{
-    return text && *text ? text : "(none)";
-}
-
-static void
-compare_text_field(differences_t *out, const char *what, const char *old, const char *new)
-{
-    if (strcmp(text_or_none(old), text_or_none(new)) != 0) {
-        add_difference(out, "%s: %.200s -> %.200s", what, text_or_none(old), text_or_none(new));
-    }
-}
-
-/* From `old` to `new`. */
-static void
-compare_records(differences_t *out, const Valion__V1__Version *old, const Valion__V1__Version *new)
-{
-    compare_text_field(out, "algorithm", old->algorithm, new->algorithm);
-    compare_text_field(out, "framework", old->framework, new->framework);
-    compare_text_field(out, "target", old->target, new->target);
-    compare_inputs(out, old, new);
-    compare_hyperparameters(out, old, new);
-    compare_metrics(out, old, new);
-    bool same_bytes =
-        old->digest.len ==
-        new->digest.len &&memcmp(old->digest.data, new->digest.data, old->digest.len) == 0;
-    if (!same_bytes) {
-        add_difference(out, "artifacts: other bytes (%lld -> %lld)", (long long)old->size_bytes,
-                       (long long)new->size_bytes);
-    }
-}
-
 static bool
 check_compare(vln_call_t *call, const Valion__V1__CompareVersionsRequest *request, semver_t *left,
               semver_t *right)
@@ -388,66 +234,39 @@ registry_compare_versions(void *worker, vln_call_t **calls, size_t count)
     }
     NEW(call->arena, Valion__V1__CompareVersionsReply, reply,
         valion__v1__compare_versions_reply__init);
-    differences_t *differences = vln_arena_alloc(call->arena, sizeof *differences);
-    differences->arena = call->arena;
     if (request->model) {
-        compare_records(differences, records[0], records[1]);
+        reply->differences =
+            registry_differences(call->arena, records[0], records[1], &reply->n_differences);
         add_fit(call->arena, reply,
                 registry_change_find(call->arena, records[0], records[1], NULL));
     }
     reply->has_order = reply->has_compatible = 1;
     reply->order = semver_compare(&left, &right);
     reply->compatible = suggest_is_compatible(&left, &right, levels[request->level]);
-    reply->n_differences = differences->count;
-    reply->differences = differences->lines;
     vln_call_reply(call, &reply->base);
 }
 
 /* ---- changelog ---- */
 
-/* Text that grows to a bound; what does not fit is left out, and `full` says so. */
-typedef struct page {
-    char *text;
-    size_t len;
-    bool full;
-} page_t;
-
-static void __attribute__((format(printf, 2, 3)))
-write_line(page_t *self, const char *format, ...)
-{
-    size_t left = CHANGELOG_BYTES - self->len;
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(self->text + self->len, left, format, args);
-    va_end(args);
-    if (len < 0 || (size_t)len >= left) {
-        self->text[self->len] = '\0';
-        self->full = true;
-        return;
-    }
-    self->len += (size_t)len;
-}
-
 static void
-write_version(page_t *page, vln_arena_t *arena, const Valion__V1__Version *version,
+write_version(registry_text_t *page, vln_arena_t *arena, const Valion__V1__Version *version,
               const Valion__V1__Version *before)
 {
     char date[VLN_TIME_TEXT];
     vln_time_format(version->created_us, date);
-    write_line(page, "## %s - %.10s\n\n", version->version, date);
+    registry_text_put(page, "## %s - %.10s\n\n", version->version, date);
     size_t begin = page->len;
     if (version->description && *version->description) {
-        write_line(page, "- %s\n", version->description);
+        registry_text_put(page, "- %s\n", version->description);
     }
     if (before) {
-        differences_t *differences = vln_arena_alloc(arena, sizeof *differences);
-        differences->arena = arena;
-        compare_records(differences, before, version);
-        for (size_t i = 0; i < differences->count; i++) {
-            write_line(page, "- %s\n", differences->lines[i]);
+        size_t count = 0;
+        char **differences = registry_differences(arena, before, version, &count);
+        for (size_t i = 0; i < count; i++) {
+            registry_text_put(page, "- %s\n", differences[i]);
         }
     }
-    write_line(page, page->len == begin ? "- No changes recorded\n\n" : "\n");
+    registry_text_put(page, page->len == begin ? "- No changes recorded\n\n" : "\n");
 }
 
 void
@@ -480,8 +299,8 @@ registry_get_changelog(void *worker, vln_call_t **calls, size_t count)
         vln_call_refuse_store(call, err);
         return;
     }
-    page_t page = {.text = vln_arena_alloc(call->arena, CHANGELOG_BYTES)};
-    write_line(&page, "# Changelog\n\n");
+    registry_text_t page = registry_text_new(call->arena, CHANGELOG_BYTES);
+    registry_text_put(&page, "# Changelog\n\n");
     Valion__V1__Version *newer = NULL;
     for (size_t i = 0; i < found && !page.full; i++) {
         Valion__V1__Version *version = registry_version_to_wire(call, &versions[i]);

@@ -57,6 +57,8 @@ const vln_method_t registry_methods[] = {
     {"PutVersionRule",  registry_put_version_rule,  VLN_ROLE(ADMIN), VLN_MUTATES,         4096},
     {"ListVersionRules", registry_list_version_rules, READERS, 0,                         1024},
     {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
+    {"GetModelCard",    registry_get_model_card,    READERS,   0,                         1024},
+    {"GetLineage",      registry_get_lineage,       READERS,   0,                         1024},
     {"ReadEvents",      registry_read_events,       READERS,   VLN_BATCHES | VLN_PARKS,   8192},
     {"SignHead",        registry_sign_head,         OPERATORS, 0,                         1024},
     {"ListHeads",       registry_list_heads,        READERS,   0,                         1024},
@@ -64,5 +66,6 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {"GetModelCard", "GetLineage"};
-const size_t registry_planned_count = VLN_COUNT(registry_planned);
+/* All of the contract is there. */
+const char *const registry_planned[] = {NULL};
+const size_t registry_planned_count = 0;

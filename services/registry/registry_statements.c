@@ -122,6 +122,7 @@ const vln_pg_stmt_t registry_statements[] = {
         "       (SELECT position FROM event.log l WHERE l.subject = c.model || '@' || c.version"
         "           AND l.type = 'version.stage_changed' AND l.time = c.changed LIMIT 1)"
         "  FROM stage_change c WHERE model = $1 AND ($2::bigint = 0 OR seq < $2)"
+        "   AND ($4::text IS NULL OR version = $4)"
         " ORDER BY seq DESC LIMIT $3::integer"},
     [FIND_WITHOUT_WORDS] = {"find_without_words",
         "SELECT " VERSION_COLUMNS ", v.seq, v.model FROM version v WHERE words IS NULL"
@@ -254,6 +255,12 @@ const vln_pg_stmt_t registry_statements[] = {
         "              WHERE grant_id = $1::bytea FOR UPDATE)"
         " UPDATE serving_grant g SET closed = coalesce(g.closed, now()) FROM was"
         "  WHERE g.grant_id = $1::bytea RETURNING " GRANT_COLUMNS ", was.open"},
+    [LIST_GRANTS] = {"list_grants",
+        "SELECT " GRANT_COLUMNS " FROM serving_grant WHERE model = $1 AND version = $2"
+        " ORDER BY seq DESC LIMIT $3::integer"},
+    [FIND_DATASETS_OF] = {"find_datasets_of",
+        "SELECT name, record, created FROM dataset WHERE digest = ANY ($1::bytea[])"
+        " ORDER BY name, seq LIMIT $2::integer"},
     [LIST_SERVING] = {"list_serving",
         "SELECT " GRANT_COLUMNS " FROM serving_grant, (SELECT coalesce("
         "         to_timestamp(0) + $2::bigint * interval '1 microsecond', now()) AS at) AS t"

@@ -72,6 +72,8 @@ enum {
     COUNT_GRANT,
     CLOSE_GRANT,
     LIST_SERVING,
+    LIST_GRANTS,
+    FIND_DATASETS_OF,
     COUNT_ALL,
 };
 

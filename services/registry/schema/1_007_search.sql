@@ -46,3 +46,7 @@ ALTER TABLE registry.model
 
 CREATE UNIQUE INDEX model_created ON registry.model (seq);
 CREATE INDEX model_words ON registry.model USING gin (words);
+
+-- What is recorded of one version: its grants, and the data that it was trained on.
+CREATE INDEX serving_grant_version ON registry.serving_grant (model, version, seq);
+CREATE INDEX dataset_digest ON registry.dataset (digest);
