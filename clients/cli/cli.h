@@ -127,6 +127,9 @@ char **cli_text_options(const cli_t *cli, const char *name, size_t *count);
 bool cli_enum_option(const cli_t *cli, const char *name, const ProtobufCEnumDescriptor *type,
                      int *out);
 
+/* The number that an option names, *has false where it was not given; false, and said, if it is none. */
+bool cli_number_option(const cli_t *cli, const char *name, uint64_t *out, protobuf_c_boolean *has);
+
 /* Colours, "" where they are not shown. */
 const char *cli_bold(const cli_t *cli);
 const char *cli_plain(const cli_t *cli);
@@ -155,8 +158,14 @@ cli_exit_t cmd_job_requeue(cli_t *cli);
 cli_exit_t cmd_model_create(cli_t *cli);
 cli_exit_t cmd_model_list(cli_t *cli);
 cli_exit_t cmd_model_show(cli_t *cli);
+cli_exit_t cmd_model_update(cli_t *cli);
+cli_exit_t cmd_model_delete(cli_t *cli);
 cli_exit_t cmd_version_create(cli_t *cli);
 cli_exit_t cmd_version_list(cli_t *cli);
+cli_exit_t cmd_version_update(cli_t *cli);
+cli_exit_t cmd_version_card(cli_t *cli);
+cli_exit_t cmd_version_lineage(cli_t *cli);
+cli_exit_t cmd_at(cli_t *cli);
 cli_exit_t cmd_version_show(cli_t *cli);
 cli_exit_t cmd_version_suggest(cli_t *cli);
 cli_exit_t cmd_data_add(cli_t *cli);
@@ -167,6 +176,8 @@ cli_exit_t cmd_artifact_get(cli_t *cli);
 cli_exit_t cmd_artifact_show(cli_t *cli);
 cli_exit_t cmd_version_compare(cli_t *cli);
 cli_exit_t cmd_version_changelog(cli_t *cli);
+cli_exit_t cmd_version_check_range(cli_t *cli);
+cli_exit_t cmd_version_rule(cli_t *cli);
 cli_exit_t cmd_train(cli_t *cli);
 cli_exit_t cmd_data_split(cli_t *cli);
 cli_exit_t cmd_data_prepare(cli_t *cli);

@@ -1,5 +1,7 @@
 #include "cli_commands.h"
 
+#include "cli_change.h"
+
 /* clang-format off */
 const cli_option_t cli_globals[] = {
     /* name     letter  value             many   help */
@@ -80,16 +82,46 @@ static const cli_option_t model_create_options[] = {
     {0},
 };
 static const cli_option_t model_list_options[] = {
-    {"text",  0, "WORDS", false, "in name, description, tags"},
-    {"tag",   0, "TAG",   false, "with this tag"},
-    {"stage", 0, "STAGE", false, "with a version in development, staging, production, archived"},
-    {"limit", 0, "N",     false, "at most so many [100]"},
+    {"text",       0, "WORDS",     false, "beginnings of words of its name, texts and tags"},
+    {"tag",        0, "TAG",       false, "with this tag"},
+    {"stage",      0, "STAGE",     false, "with a version in development, staging, production, archived"},
+    {"author",     0, "PRINCIPAL", false, "made by"},
+    {"algorithm",  0, "TEXT",      false, "with this as its default"},
+    {"framework",  0, "TEXT",      false, "likewise"},
+    {"order",      0, "ORDER",     false, "name, created, updated [name]"},
+    {"descending", 0, NULL,        false, "last, or newest, first"},
+    {"limit",      0, "N",         false, "at most so many [100]"},
+    {0},
+};
+static const cli_option_t update_options[] = {
+    {"description", 0, "TEXT", false, "for people"},
+    {"add-tag",     0, "TAG",  true,  "for finding it"},
+    {"remove-tag",  0, "TAG",  true,  "no more"},
+    {"revision",    0, "N",    false, "only if it is at this revision still"},
+    {0},
+};
+static const cli_option_t lineage_options[] = {
+    {"depth", 0, "N", false, "versions before and after [5]"},
+    {0},
+};
+static const cli_option_t at_options[] = {
+    {"env",   0, "ENVIRONMENT", false, "where [production]"},
+    {"model", 0, "MODEL",       false, "of one model [all]"},
+    {0},
+};
+static const cli_option_t version_update_options[] = {
+    {"description", 0, "TEXT",   false, "for people"},
+    {"add-tag",     0, "TAG",    true,  "for finding it"},
+    {"remove-tag",  0, "TAG",    true,  "no more"},
+    {"status",      0, "STATUS", false, "deprecated, or ready again"},
+    {"revision",    0, "N",      false, "only if it is at this revision still"},
     {0},
 };
 static const cli_option_t version_create_options[] = {
     {"model",        0, "MODEL",      false, "its name"},
     {"version",      0, "X.Y.Z",      false, "semantic version [by --bump from the latest]"},
-    {"bump",         0, "PART",       false, "major, minor, patch, prerelease [patch]"},
+    {"bump",         0, "PART",       false, "major, minor, patch, prerelease, auto: computed [patch]"},
+    CLI_CHANGE_OPTIONS,
     {"backport",     0, NULL,         false, "may be below the latest of its line"},
     {"artifact",     0, "ROLE=FILE",  true,  "model=model.json, preprocessor=…, reference=…"},
     {"description",  0, "TEXT",       false, "for people"},
@@ -117,14 +149,21 @@ static const cli_option_t data_list_options[] = {
     {0},
 };
 static const cli_option_t suggest_options[] = {
-    {"breaking",     0, NULL,     false, "callers have to change"},
-    {"architecture", 0, NULL,     false, "another kind of model"},
-    {"feature",      0, NULL,     false, "it can do more"},
-    {"improvement",  0, "SHARE",  false, "better by this; above 0.1 counts as a feature"},
-    {"fix",          0, NULL,     false, "the same, put right"},
-    {"drift",        0, NULL,     false, "fitted anew to data that moved"},
-    {"experimental", 0, NULL,     false, "not for use yet"},
+    CLI_CHANGE_OPTIONS,
+    {"from",         0, "VERSION", false, "to go on from [the model's latest]"},
+    {"compare-with", 0, "VERSION", false, "of the model: what changed up to it is computed"},
     {"scheme",       0, "SCHEME", false, "semantic, timestamp, sequential, hybrid [semantic]"},
+    {0},
+};
+static const cli_option_t rule_options[] = {
+    {"key",   0, "KEY",  false, "breaking_change, input_removed, performance_improvement …"},
+    {"above", 0, "N",    false, "it matches above this; a yes counts as 1 [0]"},
+    {"bump",  0, "PART", false, "major, minor, patch, prerelease"},
+    {"order", 0, "N",    false, "1 to 9999; the lowest that matches decides"},
+    {0},
+};
+static const cli_option_t check_range_options[] = {
+    {"prerelease", 0, NULL, false, "prereleases count like any version"},
     {0},
 };
 static const cli_option_t compare_options[] = {
@@ -133,11 +172,21 @@ static const cli_option_t compare_options[] = {
     {0},
 };
 static const cli_option_t version_list_options[] = {
-    {"model",         0, "MODEL",  false, "its name"},
-    {"stage",         0, "STAGE",  false, "development, staging, production, archived"},
-    {"status",        0, "STATUS", false, "training, ready, deployed, failed, deprecated"},
-    {"no-prerelease", 0, NULL,     false, "leave 1.0.0-rc.1 and its like out"},
-    {"limit",         0, "N",      false, "at most so many [100]"},
+    {"model",         0, "MODEL",     false, "of one model, highest first [all, newest first]"},
+    {"text",          0, "WORDS",     false, "beginnings of words of its names, texts and tags"},
+    {"tag",           0, "TAG",       false, "with this tag"},
+    {"stage",         0, "STAGE",     false, "development, staging, production, archived"},
+    {"status",        0, "STATUS",    false, "training, ready, deployed, failed, deprecated"},
+    {"author",        0, "PRINCIPAL", false, "made by"},
+    {"algorithm",     0, "TEXT",      false, "made with"},
+    {"framework",     0, "TEXT",      false, "likewise"},
+    {"range",         0, "RANGE",     false, "of one model: ^1.2, ~1.2.3, '>=1 <2', 1.x"},
+    {"minimum",       0, "X.Y.Z",     false, "of one model: this one or above"},
+    {"maximum",       0, "X.Y.Z",     false, "of one model: this one or below"},
+    {"order",         0, "ORDER",     false, "precedence, created"},
+    {"ascending",     0, NULL,        false, "lowest, or oldest, first"},
+    {"no-prerelease", 0, NULL,        false, "leave 1.0.0-rc.1 and its like out"},
+    {"limit",         0, "N",         false, "at most so many [100]"},
     {0},
 };
 
@@ -300,6 +349,20 @@ static const char submit_more[] =
     "After the job's id is printed it is stored and ends in exactly one recorded result.\n\n"
     "  valion job submit --kind validate --spec '{\"model\": \"houses\"}' --wait\n"
     "  valion job submit --kind user.report --spec @report.txt\n";
+static const char rule_more[] =
+    "The rule of the lowest order that matches what is known of a change decides the bump; when\n"
+    "none does, it is a patch. Rules are the admin's to change; everybody may list them.\n\n"
+    "  valion version rule list\n"
+    "  valion version rule put big_loss --key performance_regression --above 0.2 \\\n"
+    "      --bump major --order 1100\n"
+    "  valion version rule remove big_loss\n";
+static const char create_more[] =
+    "With --bump auto the registry compares the new version with the latest one, asks its rules,\n"
+    "and says why: a removed input is a major, a better metric a minor. What it cannot know is\n"
+    "said by --breaking, --feature and their like.\n";
+static const char suggest_more[] =
+    "  valion version suggest 1.2.3 --feature\n"
+    "  valion version suggest houses --from 1.0.0 --compare-with 1.1.0\n";
 
 const cli_command_t cli_commands[] = {
     /* path            words                  what it does                                        more         options                 words  function */
@@ -315,15 +378,22 @@ const cli_command_t cli_commands[] = {
     {"model create",   "NAME",                "a name for versions; one that exists stays",        NULL,        model_create_options,   1, 1, cmd_model_create},
     {"model list",     "",                    "all models",                                        NULL,        model_list_options,     0, 0, cmd_model_list},
     {"model show",     "NAME",                "one model",                                         NULL,        NULL,                   1, 1, cmd_model_show},
-    {"version create", "",                    "a version with its files",                          NULL,        version_create_options, 0, 0, cmd_version_create},
-    {"version list",   "",                    "a model's versions, highest first",                 NULL,        version_list_options,   0, 0, cmd_version_list},
-    {"version show",   "MODEL[@VERSION|@ALIAS]", "one version; the latest if none is said",        NULL,        NULL,                   1, 1, cmd_version_show},
-    {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          NULL,        suggest_options,        1, 1, cmd_version_suggest},
+    {"model update",   "NAME",                "change what is said of one",                        NULL,        update_options,         1, 1, cmd_model_update},
+    {"model delete",   "NAME",                "forget one that has no versions",                   NULL,        NULL,                   1, 1, cmd_model_delete},
+    {"version create", "",                    "a version with its files",                          create_more, version_create_options, 0, 0, cmd_version_create},
+    {"version list",   "",                    "a model's versions, or all that fit",               NULL,        version_list_options,   0, 0, cmd_version_list},
+    {"version show",   "MODEL[@VERSION|@ALIAS|@RANGE]", "one version; the latest if none is said", NULL,        NULL,                   1, 1, cmd_version_show},
+    {"version suggest", "MODEL|VERSION",      "what comes next, and why",                          suggest_more, suggest_options,        1, 1, cmd_version_suggest},
     {"version compare", "LEFT RIGHT",         "which is higher, and what differs",                 NULL,        compare_options,        2, 2, cmd_version_compare},
+    {"version check-range", "RANGE VERSION…", "which of them are in ^1.2, ~1.2.3, '>=1 <2', 1.x", NULL,        check_range_options,    1, 14, cmd_version_check_range},
+    {"version rule",    "list|put NAME|remove NAME", "what asks for which bump",                   rule_more,   rule_options,           1, 2, cmd_version_rule},
     {"version changelog", "MODEL",            "what changed from version to version, as Markdown", NULL,        NULL,                   1, 1, cmd_version_changelog},
+    {"version card",   "MODEL[@VERSION|@ALIAS]", "all that is recorded of one, as Markdown",      NULL,        NULL,                   1, 1, cmd_version_card},
+    {"version lineage", "MODEL[@VERSION]",    "where it comes from and where it went, as a graph (DOT)", NULL,  lineage_options,        1, 1, cmd_version_lineage},
     {"version inspect", "MODEL@VERSION",      "open its files: signature, sample rows, profile",   NULL,        inspect_options,        1, 1, cmd_version_inspect},
     {"version promote", "MODEL@VERSION STAGE", "what it is allowed to be; production needs evidence", NULL,       promote_options,        2, 2, cmd_version_promote},
     {"version alias",   "MODEL@VERSION ALIAS", "a name that moves",                                NULL,        alias_options,          2, 2, cmd_version_alias},
+    {"version update",  "MODEL@VERSION",      "change what is said of one, or deprecate it",       NULL,        version_update_options, 1, 1, cmd_version_update},
     {"version delete",  "MODEL@VERSION",      "forget one that does not serve",                    NULL,        NULL,                   1, 1, cmd_version_delete},
     {"version history", "MODEL",              "which version was in which stage, and why",         NULL,        limit_options,          1, 1, cmd_version_history},
     {"data add",       "NAME FILE",           "a CSV file as the newest content of a data set",    NULL,        data_add_options,       2, 2, cmd_data_add},
@@ -374,6 +444,7 @@ const cli_command_t cli_commands[] = {
     {"event watch",    "",                    "everything that happened, in order",                watch_more,  event_watch_options,    0, 0, cmd_event_watch},
     {"event list",     "",                    "the last events",                                   NULL,        event_list_options,     0, 0, cmd_event_list},
     {"event export",   "",                    "the whole log with its signatures, as a file",      NULL,        event_export_options,   0, 0, cmd_event_export},
+    {"at",             "[TIME]",              "what served then, by whom, on which evidence",      NULL,        at_options,             0, 1, cmd_at},
     {"audit verify",   "",                    "check an export: nothing changed, nothing missing", verify_more, audit_options,          0, 0, cmd_audit_verify},
 };
 /* clang-format on */

@@ -1,5 +1,5 @@
 /*
- * cli_reference - a version as people name it: MODEL, MODEL@1.2.3 or MODEL@alias.
+ * cli_reference - a version as people name it: MODEL, MODEL@1.2.3, MODEL@alias or MODEL@^1.2.
  */
 #ifndef CLI_REFERENCE_H
 #define CLI_REFERENCE_H
@@ -13,5 +13,9 @@ typedef struct cli_reference {
 
 /* A version starts with a digit, an alias never does. */
 void cli_reference_parse(const char *text, cli_reference_t *out);
+
+/* What was named, if it is a range: ^1.2, 1.x, >=1 <2, 1.2 (docs/versions.md). NULL if it is a version
+ * or an alias. A part of `self`. */
+char *cli_reference_range(const cli_reference_t *self);
 
 #endif

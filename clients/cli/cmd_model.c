@@ -36,11 +36,19 @@ cmd_model_list(cli_t *cli)
 {
     Valion__V1__ListModelsRequest message = VALION__V1__LIST_MODELS_REQUEST__INIT;
     int stage;
-    if (!cli_enum_option(cli, "stage", &valion__v1__stage__descriptor, &stage)) {
+    int order;
+    if (!cli_enum_option(cli, "stage", &valion__v1__stage__descriptor, &stage) ||
+        !cli_enum_option(cli, "order", &valion__v1__list_order__descriptor, &order)) {
         return CLI_USAGE;
     }
     message.text = cli_text_option(cli, "text");
     message.tag = cli_text_option(cli, "tag");
+    message.author = cli_text_option(cli, "author");
+    message.algorithm = cli_text_option(cli, "algorithm");
+    message.framework = cli_text_option(cli, "framework");
+    message.has_order = order != 0;
+    message.order = (Valion__V1__ListOrder)order;
+    message.has_descending = message.descending = cli_args_has(&cli->args, "descending");
     message.has_stage = stage != 0;
     message.stage = (Valion__V1__Stage)stage;
     const cli_pages_t pages = {.service = "registry",
@@ -59,4 +67,34 @@ cmd_model_show(cli_t *cli)
     const cli_request_t request = {
         .service = "registry", .method = "GetModel", .message = &message.base, .hint = hint};
     return cli_call_and_show(cli, &request, "model");
+}
+
+cli_exit_t
+cmd_model_update(cli_t *cli)
+{
+    Valion__V1__UpdateModelRequest message = VALION__V1__UPDATE_MODEL_REQUEST__INIT;
+    if (!cli_number_option(cli, "revision", &message.expected_revision,
+                           &message.has_expected_revision)) {
+        return CLI_USAGE;
+    }
+    message.name = cli_text_word(cli, 0);
+    message.description = cli_text_option(cli, "description");
+    message.add_tags = cli_text_options(cli, "add-tag", &message.n_add_tags);
+    message.remove_tags = cli_text_options(cli, "remove-tag", &message.n_remove_tags);
+    const cli_request_t request = {
+        .service = "registry", .method = "UpdateModel", .message = &message.base, .hint = hint};
+    cli_exit_t code = cli_call_and_show(cli, &request, "model");
+    free(message.add_tags);
+    free(message.remove_tags);
+    return code;
+}
+
+cli_exit_t
+cmd_model_delete(cli_t *cli)
+{
+    Valion__V1__DeleteModelRequest message = VALION__V1__DELETE_MODEL_REQUEST__INIT;
+    message.name = cli_text_word(cli, 0);
+    const cli_request_t request = {
+        .service = "registry", .method = "DeleteModel", .message = &message.base, .hint = hint};
+    return cli_call_and_show(cli, &request, NULL);
 }

@@ -7,6 +7,7 @@
 #include "vln_text.h"
 
 #include "cli.h"
+#include "cli_change.h"
 #include "cli_file.h"
 #include "cli_format.h"
 #include "cli_job.h"
@@ -49,6 +50,7 @@ open_upload(const char *text, upload_t *out)
 /* A request with room for what it points at. */
 typedef struct creation {
     Valion__V1__CreateVersionRequest request;
+    Valion__V1__ChangeContext context;
     vln_arena_t *arena;
     size_t inlined;
     size_t upload_count;
@@ -138,6 +140,24 @@ take_metrics(cli_t *cli, creation_t *self)
     return true;
 }
 
+/* What is said of the change goes with --bump auto, where it is asked for. */
+static bool
+take_change(cli_t *cli, creation_t *self)
+{
+    bool any = false;
+    bool automatic = self->request.bump == VALION__V1__BUMP__BUMP_AUTO;
+    valion__v1__change_context__init(&self->context);
+    if (!cli_change_take(cli, &self->context, &any)) {
+        return false;
+    }
+    if (any && !automatic) {
+        cli_fail(CLI_USAGE, "--breaking, --feature and their like go with --bump auto");
+        return false;
+    }
+    self->request.context = any ? &self->context : NULL;
+    return true;
+}
+
 static bool
 take_options(cli_t *cli, creation_t *self)
 {
@@ -155,7 +175,8 @@ take_options(cli_t *cli, creation_t *self)
     out->framework = cli_text_option(cli, "framework");
     out->description = cli_text_option(cli, "description");
     out->target = cli_text_option(cli, "target");
-    return take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
+    return take_change(cli, self) &&
+           take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
            take_pairs(cli, self, "dataset-info", &out->dataset_info, &out->n_dataset_info) &&
            take_metrics(cli, self);
 }
@@ -198,8 +219,12 @@ create_and_inspect(cli_t *cli, const cli_request_t *request)
 {
     vln_reply_t reply;
     cli_exit_t code = cli_call(cli, request, &reply);
-    const Valion__V1__Version *version =
-        code == CLI_OK ? ((Valion__V1__CreateVersionReply *)(void *)reply.message)->version : NULL;
+    const Valion__V1__CreateVersionReply *made =
+        code == CLI_OK ? (const void *)reply.message : NULL;
+    const Valion__V1__Version *version = made ? made->version : NULL;
+    for (size_t i = 0; made && i < made->n_reasons; i++) {
+        fprintf(stderr, "%s: %s\n", version ? version->version : "", made->reasons[i]);
+    }
     if (version && version->status == VALION__V1__VERSION_STATUS__VERSION_STATUS_TRAINING &&
         !cli_args_has(&cli->args, "no-inspect")) {
         code = inspect(cli, version);
@@ -259,30 +284,56 @@ static const cli_column_t version_columns[] = {{"VERSION", "version"},
                                                {"DESCRIPTION", "description"},
                                                {NULL, NULL}};
 
+/* Of several models. */
+static const cli_column_t found_columns[] = {
+    {"MODEL", "model"},   {"VERSION", "version"},         {"STAGE", "stage"},
+    {"STATUS", "status"}, {"AUTHOR", "author"},           {"CREATED", "created_us"},
+    {"TAGS", "tags"},     {"DESCRIPTION", "description"}, {NULL, NULL}};
+
+/* Filters that are enums; false, and said, if one is none. */
+static bool
+take_filters(const cli_t *cli, Valion__V1__ListVersionsRequest *message)
+{
+    int stage;
+    int status;
+    int order;
+    if (!cli_enum_option(cli, "stage", &valion__v1__stage__descriptor, &stage) ||
+        !cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status) ||
+        !cli_enum_option(cli, "order", &valion__v1__list_order__descriptor, &order)) {
+        return false;
+    }
+    message->has_stage = stage != 0;
+    message->stage = (Valion__V1__Stage)stage;
+    message->has_status = status != 0;
+    message->status = (Valion__V1__VersionStatus)status;
+    message->has_order = order != 0;
+    message->order = (Valion__V1__ListOrder)order;
+    return true;
+}
+
 cli_exit_t
 cmd_version_list(cli_t *cli)
 {
     Valion__V1__ListVersionsRequest message = VALION__V1__LIST_VERSIONS_REQUEST__INIT;
-    int stage;
-    int status;
-    message.model = cli_text_option(cli, "model");
-    if (!message.model) {
-        return cli_fail(CLI_USAGE, "--model MODEL is wanted");
-    }
-    if (!cli_enum_option(cli, "stage", &valion__v1__stage__descriptor, &stage) ||
-        !cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status)) {
+    if (!take_filters(cli, &message)) {
         return CLI_USAGE;
     }
-    message.has_stage = stage != 0;
-    message.stage = (Valion__V1__Stage)stage;
-    message.has_status = status != 0;
-    message.status = (Valion__V1__VersionStatus)status;
+    message.model = cli_text_option(cli, "model");
+    message.text = cli_text_option(cli, "text");
+    message.tag = cli_text_option(cli, "tag");
+    message.author = cli_text_option(cli, "author");
+    message.algorithm = cli_text_option(cli, "algorithm");
+    message.framework = cli_text_option(cli, "framework");
+    message.range = cli_text_option(cli, "range");
+    message.minimum = cli_text_option(cli, "minimum");
+    message.maximum = cli_text_option(cli, "maximum");
+    message.has_ascending = message.ascending = cli_args_has(&cli->args, "ascending");
     message.has_include_prerelease = 1;
     message.include_prerelease = !cli_args_has(&cli->args, "no-prerelease");
     const cli_pages_t pages = {.service = "registry",
                                .method = "ListVersions",
                                .message = &message.base,
-                               .columns = version_columns,
+                               .columns = message.model ? version_columns : found_columns,
                                .empty = "no versions",
                                .hint = "valion model list"};
     return cli_call_pages(cli, &pages);
@@ -295,9 +346,40 @@ cmd_version_show(cli_t *cli)
     cli_reference_t version;
     cli_reference_parse(cli_args_word(&cli->args, 0), &version);
     message.model = version.model;
-    message.version = version.version;
-    message.alias = version.alias;
+    message.range = cli_reference_range(&version);
+    message.version = message.range ? NULL : version.version;
+    message.alias = message.range ? NULL : version.alias;
     const cli_request_t request = {
         .service = "registry", .method = "GetVersion", .message = &message.base, .hint = hint};
     return cli_call_and_show(cli, &request, "version");
+}
+
+cli_exit_t
+cmd_version_update(cli_t *cli)
+{
+    Valion__V1__UpdateVersionRequest message = VALION__V1__UPDATE_VERSION_REQUEST__INIT;
+    cli_reference_t version;
+    int status;
+    if (!cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status) ||
+        !cli_number_option(cli, "revision", &message.expected_revision,
+                           &message.has_expected_revision)) {
+        return CLI_USAGE;
+    }
+    cli_reference_parse(cli_args_word(&cli->args, 0), &version);
+    if (!version.version) {
+        return cli_fail(CLI_USAGE, "MODEL@VERSION is wanted, such as houses@1.0.0");
+    }
+    message.model = version.model;
+    message.version = version.version;
+    message.description = cli_text_option(cli, "description");
+    message.has_status = status != 0;
+    message.status = (Valion__V1__VersionStatus)status;
+    message.add_tags = cli_text_options(cli, "add-tag", &message.n_add_tags);
+    message.remove_tags = cli_text_options(cli, "remove-tag", &message.n_remove_tags);
+    const cli_request_t request = {
+        .service = "registry", .method = "UpdateVersion", .message = &message.base, .hint = hint};
+    cli_exit_t code = cli_call_and_show(cli, &request, "version");
+    free(message.add_tags);
+    free(message.remove_tags);
+    return code;
 }

@@ -44,6 +44,17 @@ vln_dispatch_batches(const vln_service_config_t *service, size_t *batch_max)
     }
 }
 
+void
+vln_dispatch_limit(const vln_service_config_t *service, vln_queue_t *queue)
+{
+    for (size_t i = 0; i < service->method_count; i++) {
+        unsigned flags = service->methods[i].flags;
+        if ((flags & VLN_BATCHES) && (flags & VLN_MUTATES)) {
+            vln_queue_limit_takers(queue, i, 1);
+        }
+    }
+}
+
 int
 vln_dispatch_lane(const vln_dispatch_t *self, const char *method)
 {
@@ -288,6 +299,7 @@ worker_thread(void *arg)
     vln_item_t *batch = vln_queue_take(self->config.queue, &lane);
     while (batch) {
         run_batch(self, worker, &self->lanes[lane], batch);
+        vln_queue_done(self->config.queue, lane);
         batch = vln_queue_take(self->config.queue, &lane);
     }
     if (service->close_worker) {

@@ -23,6 +23,8 @@ struct vln_queue {
     bool closed;
     list_t *lists;
     size_t *batch_max;
+    size_t *takers_max;
+    size_t *takers;
 };
 
 static void
@@ -49,8 +51,11 @@ vln_queue_new(size_t lanes, const size_t *batch_max)
     self->lanes = lanes;
     self->lists = vln_calloc(lanes, sizeof *self->lists);
     self->batch_max = vln_memdup(batch_max, lanes * sizeof *batch_max);
+    self->takers_max = vln_calloc(lanes, sizeof *self->takers_max);
+    self->takers = vln_calloc(lanes, sizeof *self->takers);
     for (size_t i = 0; i < lanes; i++) {
         list_init(&self->lists[i]);
+        self->takers_max[i] = SIZE_MAX;
     }
     return self;
 }
@@ -64,6 +69,8 @@ vln_queue_destroy(vln_queue_t **self_p)
         pthread_mutex_destroy(&self->mutex);
         free(self->lists);
         free(self->batch_max);
+        free(self->takers_max);
+        free(self->takers);
         free(self);
         *self_p = NULL;
     }
@@ -81,13 +88,34 @@ vln_queue_put(vln_queue_t *self, size_t lane, vln_item_t *item)
     }
 }
 
-/* The first lane from `turn` on that holds something; `lanes` if none does. */
-static size_t
-find_lane(const vln_queue_t *self)
+void
+vln_queue_limit_takers(vln_queue_t *self, size_t lane, size_t takers_max)
 {
+    self->takers_max[lane] = takers_max;
+}
+
+void
+vln_queue_done(vln_queue_t *self, size_t lane)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->takers[lane]--;
+    bool wake = self->waiting_takers > 0 && self->lists[lane].first;
+    pthread_mutex_unlock(&self->mutex);
+    if (wake) {
+        pthread_cond_signal(&self->filled);
+    }
+}
+
+/* The first lane from `turn` on that holds something and may be taken; `lanes` if none does.
+ * *empty: none holds anything. */
+static size_t
+find_lane(const vln_queue_t *self, bool *empty)
+{
+    *empty = true;
     for (size_t i = 0; i < self->lanes; i++) {
         size_t lane = (self->turn + i) % self->lanes;
-        if (self->lists[lane].first) {
+        *empty = *empty && !self->lists[lane].first;
+        if (self->lists[lane].first && self->takers[lane] < self->takers_max[lane]) {
             return lane;
         }
     }
@@ -115,16 +143,18 @@ vln_queue_take(vln_queue_t *self, size_t *lane)
 {
     vln_item_t *batch = NULL;
     pthread_mutex_lock(&self->mutex);
-    size_t found = find_lane(self);
-    while (found == self->lanes && !self->closed) {
+    bool empty = true;
+    size_t found = find_lane(self, &empty);
+    while (found == self->lanes && !(self->closed && empty)) {
         self->waiting_takers++;
         pthread_cond_wait(&self->filled, &self->mutex);
         self->waiting_takers--;
-        found = find_lane(self);
+        found = find_lane(self, &empty);
     }
     if (found < self->lanes) {
         batch = cut_batch(&self->lists[found], self->batch_max[found]);
         self->turn = found + 1;
+        self->takers[found]++;
         *lane = found;
     }
     pthread_mutex_unlock(&self->mutex);

@@ -118,3 +118,88 @@ Test(vln_queue, lanes_take_turns)
     }
     vln_queue_destroy(&queue);
 }
+
+/* Takes what there is of a lane, counts takers of it that are at work, and is done with it. */
+typedef struct limited {
+    vln_queue_t *queue;
+    pthread_mutex_t mutex;
+    int at_work;
+    int most;
+    int taken;
+} limited_t;
+
+static void *
+take_limited(void *arg)
+{
+    limited_t *self = arg;
+    size_t lane = 0;
+    for (vln_item_t *item = vln_queue_take(self->queue, &lane); item;
+         item = vln_queue_take(self->queue, &lane)) {
+        pthread_mutex_lock(&self->mutex);
+        self->at_work++;
+        self->most = self->at_work > self->most ? self->at_work : self->most;
+        pthread_mutex_unlock(&self->mutex);
+        int count = 0;
+        while (item) {
+            vln_item_t *next = item->next;
+            free(item);
+            item = next;
+            count++;
+        }
+        pthread_mutex_lock(&self->mutex);
+        self->at_work--;
+        self->taken += count;
+        pthread_mutex_unlock(&self->mutex);
+        vln_queue_done(self->queue, lane);
+    }
+    return NULL;
+}
+
+Test(vln_queue, a_lane_has_as_many_takers_as_it_allows_and_loses_nothing)
+{
+    limited_t self = {.queue = vln_queue_new(LANES, batches)};
+    pthread_t threads[TAKERS];
+    pthread_mutex_init(&self.mutex, NULL);
+    vln_queue_limit_takers(self.queue, 1, 1);
+    for (size_t i = 0; i < TAKERS; i++) {
+        cr_assert(pthread_create(&threads[i], NULL, take_limited, &self) == 0);
+    }
+    for (int i = 0; i < ITEMS; i++) {
+        vln_queue_put(self.queue, 1, &number_new(1, i)->item);
+    }
+    vln_queue_close(self.queue); /* what is left is taken still, one after the other */
+    for (size_t i = 0; i < TAKERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_expect(self.most == 1, "%d takers at once", self.most);
+    cr_expect(self.taken == ITEMS, "%d taken", self.taken);
+    pthread_mutex_destroy(&self.mutex);
+    vln_queue_destroy(&self.queue);
+}
+
+Test(vln_queue, what_waits_for_the_one_taker_becomes_its_next_batch)
+{
+    vln_queue_t *queue = vln_queue_new(LANES, batches);
+    size_t lane = 0;
+    vln_queue_limit_takers(queue, 1, 1);
+    for (int i = 0; i < 3; i++) {
+        vln_queue_put(queue, 1, &number_new(1, i)->item);
+    }
+    vln_item_t *first = vln_queue_take(queue, &lane);
+    vln_queue_put(queue, 1, &number_new(1, 3)->item);
+    vln_queue_put(queue, 2, &number_new(2, 4)->item);
+    size_t other = 0;
+    vln_item_t *reader = vln_queue_take(queue, &other);
+    cr_expect(lane == 1 && other == 2, "another lane is not held up");
+    vln_queue_put(queue, 1, &number_new(1, 5)->item);
+    vln_queue_done(queue, 1);
+    vln_item_t *second = vln_queue_take(queue, &lane);
+    cr_expect(lane == 1 && second->next && !second->next->next);
+    free(second->next);
+    free(second);
+    free(reader);
+    free(first->next->next);
+    free(first->next);
+    free(first);
+    vln_queue_destroy(&queue);
+}

@@ -260,7 +260,7 @@ vln_pg_bytes_or_null(vln_pg_args_t *args, const void *bytes, size_t size)
 }
 
 /* Numbers are kept by value in args->numbers, whose address is fixed only while args is; the
- * pointer is therefore set when the statement runs (see run_prepared). */
+ * pointer is therefore set when the statement runs (see run_with_args). */
 static void
 add_number(vln_pg_args_t *args, uint64_t big_endian, size_t size)
 {
@@ -398,18 +398,22 @@ vln_pg_array(vln_pg_args_t *args, vln_pg_array_t *array)
 
 /* ---- running ---- */
 
+/* Runs what is prepared as `name`, or, with `sql`, that. */
 static PGresult *
-run_prepared(vln_pg_t *self, const char *name, const vln_pg_args_t *args)
+run_with_args(vln_pg_t *self, const char *name, const char *sql, const vln_pg_args_t *args)
 {
-    if (!args) {
-        return PQexecPrepared(self->connection, name, 0, NULL, NULL, NULL, BINARY);
-    }
+    static const vln_pg_args_t none = {0};
+    const vln_pg_args_t *all = args ? args : &none;
     const char *values[VLN_PG_ARGS_MAX];
-    for (int i = 0; i < args->count; i++) {
-        bool is_number = !args->values[i] && args->lengths[i] > 0;
-        values[i] = is_number ? (const char *)&args->numbers[i] : args->values[i];
+    for (int i = 0; i < all->count; i++) {
+        bool is_number = !all->values[i] && all->lengths[i] > 0;
+        values[i] = is_number ? (const char *)&all->numbers[i] : all->values[i];
     }
-    return PQexecPrepared(self->connection, name, args->count, values, args->lengths, args->formats,
+    if (sql) {
+        return PQexecParams(self->connection, sql, all->count, NULL, values, all->lengths,
+                            all->formats, BINARY);
+    }
+    return PQexecPrepared(self->connection, name, all->count, values, all->lengths, all->formats,
                           BINARY);
 }
 
@@ -424,7 +428,7 @@ vln_pg_run(vln_pg_t *self, size_t statement, const vln_pg_args_t *args, PGresult
         return VLN_UNAVAILABLE;
     }
     const char *name = self->config.statements[statement].name;
-    return finish(self, name, run_prepared(self, name, args), out);
+    return finish(self, name, run_with_args(self, name, NULL, args), out);
 }
 
 vln_err_t
@@ -486,6 +490,22 @@ vln_pg_rollback(vln_pg_t *self)
         PQclear(PQexec(self->connection, "ROLLBACK"));
     }
     self->in_transaction = false;
+}
+
+vln_err_t
+vln_pg_run_planned(vln_pg_t *self, const char *name, const char *sql, const vln_pg_args_t *args,
+                   PGresult **out)
+{
+    *out = NULL;
+    vln_err_t err = vln_pg_begin(self);
+    if (err == VLN_OK) {
+        err = vln_pg_exec(self, "SET LOCAL plan_cache_mode = force_custom_plan", NULL);
+    }
+    if (err == VLN_OK) {
+        err = finish(self, name, run_with_args(self, name, sql, args), out);
+    }
+    vln_pg_rollback(self); /* it only read */
+    return err;
 }
 
 const char *

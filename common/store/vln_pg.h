@@ -102,6 +102,11 @@ VLN_MUST_USE vln_err_t vln_pg_run(vln_pg_t *self, size_t statement, const vln_pg
 VLN_MUST_USE vln_err_t vln_pg_run_one(vln_pg_t *self, size_t statement, const vln_pg_args_t *args,
                                       PGresult **out);
 
+/* SQL that was put together for its parameters, and is planned with their values: lists with
+ * filters. `name` is for the log. Outside of transactions, and slower than vln_pg_run. */
+VLN_MUST_USE vln_err_t vln_pg_run_planned(vln_pg_t *self, const char *name, const char *sql,
+                                          const vln_pg_args_t *args, PGresult **out);
+
 /* SQL that is not in the table, without parameters: migrations, LISTEN, locks. */
 VLN_MUST_USE vln_err_t vln_pg_exec(vln_pg_t *self, const char *sql, PGresult **out);
 

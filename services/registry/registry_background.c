@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "registry_files.h"
 #include "registry_uploads_store.h"
+#include "registry_words.h"
 
 enum {
     IDLE_MS = 50,     /* how long an event may wait for the relay */
@@ -180,6 +181,25 @@ sweep_uploads(const registry_t *self, registry_store_t *store, vln_arena_t *aren
     }
 }
 
+/* Versions of an older release, until all can be found by words. */
+static void
+fill_words(registry_store_t *store, vln_arena_t *arena, vln_stop_t *stop)
+{
+    size_t filled = 0;
+    size_t total = 0;
+    do {
+        vln_arena_reset(arena);
+        if (registry_store_ensure(store) != VLN_OK ||
+            registry_words_fill(store, arena, &filled) != VLN_OK) {
+            return;
+        }
+        total += filled;
+    } while (filled > 0 && !vln_stop_wait(stop, 0));
+    if (total > 0) {
+        vln_info("versions.words_filled", kv_i64("count", (int64_t)total));
+    }
+}
+
 void
 registry_run_keeper(void *context, vln_stop_t *stop)
 {
@@ -191,6 +211,9 @@ registry_run_keeper(void *context, vln_stop_t *stop)
     vln_assert((log || log_err == VLN_INTERNAL) && (store || store_err == VLN_INTERNAL));
     vln_arena_t *arena = vln_arena_new(ARENA_BUDGET);
     uint64_t signed_at = 0;
+    if (store) {
+        fill_words(store, arena, stop);
+    }
     while (log && store && !vln_stop_wait(stop, KEEP_EVERY_MS)) {
         vln_arena_reset(arena);
         if (self->has_audit_key && registry_log_ensure(log) == VLN_OK) {
@@ -198,6 +221,7 @@ registry_run_keeper(void *context, vln_stop_t *stop)
         }
         sweep(store);
         sweep_uploads(self, store, arena);
+        fill_words(store, arena, stop);
     }
     vln_arena_destroy(&arena);
     registry_store_close(&store);

@@ -12,9 +12,11 @@
 #include "vln_text.h"
 
 #include "registry_handlers.h"
+#include "registry_search_store.h"
 #include "registry_stages_store.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
+#include "registry_words.h"
 #include "stage.h"
 #include "valion/v1/registry.pb-c.h"
 
@@ -123,6 +125,7 @@ registry_version_save(registry_worker_t *self, vln_call_t *call, const char *mod
         *out = NULL;
         return VLN_OK;
     }
+    registry_words_of(call->arena, *out, &version->words, &version->facets);
     vln_err_t err = registry_stages_save(self->store, model, version);
     if (err == VLN_OK) {
         err = registry_store_write_events(self->store, events);
@@ -148,40 +151,6 @@ check_update(vln_call_t *call, const Valion__V1__UpdateVersionRequest *request)
     return registry_check_model_name(call, request->model) &&
            registry_check_version_text(call, request->version) &&
            registry_check_text(call, "description", request->description, DESCRIPTION_MAX);
-}
-
-static bool
-contains(char *const *list, size_t count, const char *text)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i], text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The tags after the change, joined; false, and the call refused, if one is no tag. */
-static bool
-change_tags(vln_call_t *call, const Valion__V1__Version *wire, registry_version_t *version)
-{
-    const Valion__V1__UpdateVersionRequest *request = (const void *)call->request;
-    size_t count = 0;
-    char **tags =
-        vln_arena_alloc(call->arena, (wire->n_tags + request->n_add_tags + 1) * sizeof *tags);
-    for (size_t i = 0; i < wire->n_tags; i++) {
-        if (!contains(request->remove_tags, request->n_remove_tags, wire->tags[i]) &&
-            !contains(request->add_tags, request->n_add_tags, wire->tags[i])) {
-            tags[count++] = wire->tags[i];
-        }
-    }
-    for (size_t i = 0; i < request->n_add_tags; i++) {
-        tags[count++] = request->add_tags[i];
-    }
-    const char *before = registry_join_tags(call, wire->tags, wire->n_tags);
-    const char *after = before ? registry_join_tags(call, tags, count) : NULL;
-    version->tags = after && strcmp(before, after) != 0 ? after : version->tags;
-    return after != NULL;
 }
 
 static void
@@ -240,9 +209,14 @@ update(registry_worker_t *self, vln_call_t *call, const registry_version_t *vers
     if (!wire || !change_status(call, request, &wanted)) {
         return VLN_OK;
     }
-    if ((request->n_add_tags || request->n_remove_tags) && !change_tags(call, wire, &wanted)) {
+    const registry_tag_change_t change = {request->add_tags, request->n_add_tags,
+                                          request->remove_tags, request->n_remove_tags};
+    const char *before = registry_join_tags(call, wire->tags, wire->n_tags);
+    const char *tags = before;
+    if (!tags || !registry_change_tags(call, &change, &tags)) {
         return VLN_OK;
     }
+    wanted.tags = tags != before ? tags : wanted.tags;
     change_description(request, wire, &wanted);
     vln_err_t err = VLN_OK;
     if (!registry_version_is_same(&wanted, version)) {
@@ -318,6 +292,22 @@ highest_deleted(const registry_model_t *model, const char *version)
     return is_higher ? version : NULL;
 }
 
+/* True, and the call refused, if another version says that it came of this one. */
+static bool
+has_children(registry_worker_t *self, vln_call_t *call, const char *model, const char *version,
+             vln_err_t *err)
+{
+    const char **children = NULL;
+    size_t count = 0;
+    *err = registry_search_children(self->store, call->arena, model, version, &children, &count);
+    if (count > 0) {
+        vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE,
+                        "%s@%s is the parent of %s: delete that first", model, version,
+                        children[0]);
+    }
+    return count > 0;
+}
+
 static vln_err_t
 delete_version(registry_worker_t *self, vln_call_t *call, const registry_model_t *model,
                const registry_version_t *version)
@@ -327,6 +317,10 @@ delete_version(registry_worker_t *self, vln_call_t *call, const registry_model_t
         vln_call_refuse(call, VLN_FAILED_PRECONDITION, VALION__V1__REASON__REASON_STATE, "%s@%s %s",
                         model->name, version->version, kept);
         return VLN_OK;
+    }
+    vln_err_t err = VLN_OK;
+    if (has_children(self, call, model->name, version->version, &err) || err != VLN_OK) {
+        return err;
     }
     char digest[2 * VLN_DIGEST_BYTES + 1];
     const vln_fact_t facts[] = {
@@ -338,9 +332,8 @@ delete_version(registry_worker_t *self, vln_call_t *call, const registry_model_t
     vln_events_t *events = vln_events_new(call->arena);
     registry_add_version_event(events, call, "version.deleted", model->name, version->version,
                                facts);
-    vln_err_t err =
-        registry_stages_delete(self->store, model->name, version->version, vln_call_actor(call),
-                               highest_deleted(model, version->version));
+    err = registry_stages_delete(self->store, model->name, version->version, vln_call_actor(call),
+                                 highest_deleted(model, version->version));
     if (err == VLN_OK) {
         err = registry_store_write_events(self->store, events);
     }

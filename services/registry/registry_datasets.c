@@ -11,6 +11,7 @@
 #include "registry.h"
 #include "registry_datasets_store.h"
 #include "registry_handlers.h"
+#include "registry_record.h"
 #include "registry_wire.h"
 #include "valion/v1/registry.pb-c.h"
 
@@ -105,8 +106,8 @@ pack_record(vln_call_t *call, const Valion__V1__Dataset *given, int64_t size_byt
 }
 
 /* As a message; NULL, and the call refused, if the record cannot be read. */
-static Valion__V1__Dataset *
-dataset_to_wire(vln_call_t *call, const registry_dataset_t *dataset)
+Valion__V1__Dataset *
+registry_dataset_to_wire(vln_call_t *call, const registry_dataset_t *dataset)
 {
     vln_pb_scan_t scan;
     ProtobufCMessage *message = NULL;
@@ -166,7 +167,7 @@ create_one(registry_worker_t *self, vln_call_t *call, vln_events_t *events)
         add_event(events, call, given);
     }
     NEW(call->arena, Valion__V1__CreateDatasetReply, reply, valion__v1__create_dataset_reply__init);
-    reply->dataset = dataset_to_wire(call, &dataset);
+    reply->dataset = registry_dataset_to_wire(call, &dataset);
     if (reply->dataset) {
         vln_call_reply(call, &reply->base);
     }
@@ -225,7 +226,7 @@ registry_get_dataset(void *worker, vln_call_t **calls, size_t count)
         return;
     }
     NEW(call->arena, Valion__V1__GetDatasetReply, reply, valion__v1__get_dataset_reply__init);
-    reply->dataset = dataset_to_wire(call, &dataset);
+    reply->dataset = registry_dataset_to_wire(call, &dataset);
     if (reply->dataset) {
         vln_call_reply(call, &reply->base);
     }
@@ -255,7 +256,7 @@ registry_list_datasets(void *worker, vln_call_t **calls, size_t count)
     reply->datasets = vln_arena_alloc(call->arena, (found + 1) * sizeof *reply->datasets);
     vln_page_t page = {0};
     for (size_t i = 0; i < found; i++) {
-        Valion__V1__Dataset *wire = dataset_to_wire(call, &datasets[i]);
+        Valion__V1__Dataset *wire = registry_dataset_to_wire(call, &datasets[i]);
         if (!wire) {
             return;
         }

@@ -53,19 +53,13 @@ registry_datasets_find(registry_store_t *self, vln_arena_t *arena, const char *n
     return run_for_one(self, FIND_DATASET, &args, arena, out);
 }
 
-vln_err_t
-registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
-                       const registry_dataset_filter_t *filter, registry_dataset_t **out,
-                       size_t *count)
+static vln_err_t
+read_list(registry_store_t *self, size_t statement, const vln_pg_args_t *args, vln_arena_t *arena,
+          registry_dataset_t **out, size_t *count)
 {
-    vln_pg_args_t args = {0};
     PGresult *result = NULL;
     *count = 0;
-    vln_pg_text(&args, filter->after);
-    vln_pg_text(&args, filter->text);
-    vln_pg_i32(&args, filter->limit);
-    vln_pg_i64(&args, filter->bytes_max);
-    vln_err_t err = vln_pg_run(self->pg, LIST_DATASETS, &args, &result);
+    vln_err_t err = vln_pg_run(self->pg, statement, args, &result);
     if (err == VLN_OK) {
         *count = (size_t)PQntuples(result);
         *out = vln_arena_alloc(arena, (*count + 1) * sizeof **out);
@@ -75,4 +69,31 @@ registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
     }
     PQclear(result);
     return err;
+}
+
+vln_err_t
+registry_datasets_list(registry_store_t *self, vln_arena_t *arena,
+                       const registry_dataset_filter_t *filter, registry_dataset_t **out,
+                       size_t *count)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_text(&args, filter->after);
+    vln_pg_text(&args, filter->text);
+    vln_pg_i32(&args, filter->limit);
+    vln_pg_i64(&args, filter->bytes_max);
+    return read_list(self, LIST_DATASETS, &args, arena, out, count);
+}
+
+vln_err_t
+registry_datasets_of(registry_store_t *self, vln_arena_t *arena, const uint8_t *const *digests,
+                     size_t digest_count, registry_dataset_t **out, size_t *count)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_array_t *array = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    for (size_t i = 0; i < digest_count; i++) {
+        vln_pg_array_add_bytes(array, digests[i], VLN_DIGEST_BYTES);
+    }
+    vln_pg_array(&args, array);
+    vln_pg_i32(&args, REGISTRY_DATASETS_OF_MAX);
+    return read_list(self, FIND_DATASETS_OF, &args, arena, out, count);
 }

@@ -36,4 +36,11 @@ VLN_MUST_USE vln_err_t registry_datasets_list(registry_store_t *self, vln_arena_
                                               const registry_dataset_filter_t *filter,
                                               registry_dataset_t **out, size_t *count);
 
+enum { REGISTRY_DATASETS_OF_MAX = 64 };
+
+/* Data sets that have, or had, one of these contents, by name; at most REGISTRY_DATASETS_OF_MAX. */
+VLN_MUST_USE vln_err_t registry_datasets_of(registry_store_t *self, vln_arena_t *arena,
+                                            const uint8_t *const *digests, size_t digest_count,
+                                            registry_dataset_t **out, size_t *count);
+
 #endif

@@ -11,6 +11,7 @@
 #include "registry_changes.h"
 #include "registry_evidence.h"
 #include "registry_handlers.h"
+#include "registry_record.h"
 #include "registry_stages_store.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
@@ -20,8 +21,8 @@
 enum { ENVIRONMENT_MAX = 64, GRANTS_AT_ONCE = 300 };
 static const int64_t YEAR_2100_US = 4102444800000000;
 
-static Valion__V1__Grant *
-grant_to_wire(vln_arena_t *arena, const registry_grant_t *grant)
+Valion__V1__Grant *
+registry_grant_to_wire(vln_arena_t *arena, const registry_grant_t *grant)
 {
     NEW(arena, Valion__V1__Grant, wire, valion__v1__grant__init);
     wire->has_grant_id = wire->has_digest = wire->has_rollout_id = wire->has_opened_us = 1;
@@ -84,7 +85,7 @@ static void
 answer_open(vln_call_t *call, const registry_grant_t *grant)
 {
     NEW(call->arena, Valion__V1__OpenGrantReply, reply, valion__v1__open_grant_reply__init);
-    reply->grant = grant_to_wire(call->arena, grant);
+    reply->grant = registry_grant_to_wire(call->arena, grant);
     vln_call_reply(call, &reply->base);
 }
 
@@ -331,7 +332,7 @@ registry_get_serving_at(void *worker, vln_call_t **calls, size_t count)
     reply->actors = vln_arena_alloc(call->arena, (found + 1) * sizeof *reply->actors);
     vln_page_t page = {0};
     for (size_t i = 0; i < found; i++) {
-        Valion__V1__Grant *wire = grant_to_wire(call->arena, &grants[i]);
+        Valion__V1__Grant *wire = registry_grant_to_wire(call->arena, &grants[i]);
         if (!vln_page_take(&page, call->arena, &wire->base)) {
             break;
         }

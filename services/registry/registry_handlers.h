@@ -1,9 +1,9 @@
 /*
  * registry_handlers - a function for each method, in the order of registry_methods.c, which says
- * which file holds it: models and versions in registry_handlers.c, their changes in
- * registry_changes.c and registry_signature.c, stages in registry_stages.c, reports, policies and grants in files of these
+ * which file holds it: models in registry_models.c, versions in registry_handlers.c, lists of both in
+ * registry_search.c, a version's changes in registry_changes.c and registry_signature.c, stages in registry_stages.c, reports, policies and grants in files of these
  * names, bytes in registry_blobs.c and registry_uploads.c, data sets in registry_datasets.c, the
- * version manager in registry_manager.c, the log in registry_events.c. `worker` is a
+ * version manager in registry_manager.c and registry_rules.c, the log in registry_events.c. `worker` is a
  * registry_worker_t.
  */
 #ifndef REGISTRY_HANDLERS_H
@@ -14,6 +14,8 @@
 void registry_create_model(void *worker, vln_call_t **calls, size_t count);
 void registry_get_model(void *worker, vln_call_t **calls, size_t count);
 void registry_list_models(void *worker, vln_call_t **calls, size_t count);
+void registry_update_model(void *worker, vln_call_t **calls, size_t count);
+void registry_delete_model(void *worker, vln_call_t **calls, size_t count);
 void registry_create_version(void *worker, vln_call_t **calls, size_t count);
 void registry_get_version(void *worker, vln_call_t **calls, size_t count);
 void registry_list_versions(void *worker, vln_call_t **calls, size_t count);
@@ -39,10 +41,15 @@ void registry_put_chunk(void *worker, vln_call_t **calls, size_t count);
 void registry_commit_upload(void *worker, vln_call_t **calls, size_t count);
 void registry_suggest_version(void *worker, vln_call_t **calls, size_t count);
 void registry_compare_versions(void *worker, vln_call_t **calls, size_t count);
+void registry_check_range(void *worker, vln_call_t **calls, size_t count);
+void registry_put_version_rule(void *worker, vln_call_t **calls, size_t count);
+void registry_list_version_rules(void *worker, vln_call_t **calls, size_t count);
 void registry_get_changelog(void *worker, vln_call_t **calls, size_t count);
 void registry_create_dataset(void *worker, vln_call_t **calls, size_t count);
 void registry_get_dataset(void *worker, vln_call_t **calls, size_t count);
 void registry_list_datasets(void *worker, vln_call_t **calls, size_t count);
+void registry_get_model_card(void *worker, vln_call_t **calls, size_t count);
+void registry_get_lineage(void *worker, vln_call_t **calls, size_t count);
 void registry_read_events(void *worker, vln_call_t **calls, size_t count);
 void registry_sign_head(void *worker, vln_call_t **calls, size_t count);
 void registry_list_heads(void *worker, vln_call_t **calls, size_t count);

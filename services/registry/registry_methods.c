@@ -23,6 +23,8 @@ const vln_method_t registry_methods[] = {
     {"CreateModel",     registry_create_model,      WRITERS,   VLN_MUTATES | VLN_BATCHES, 65536},
     {"GetModel",        registry_get_model,         READERS,   VLN_BATCHES,               4096},
     {"ListModels",      registry_list_models,       READERS,   0,                         4096},
+    {"UpdateModel",     registry_update_model,      EDITORS,   VLN_MUTATES,               65536},
+    {"DeleteModel",     registry_delete_model,      DELETERS,  VLN_MUTATES,               1024},
     {"CreateVersion",   registry_create_version,    WRITERS,   VLN_MUTATES | VLN_BATCHES, 262144},
     {"GetVersion",      registry_get_version,       READERS,   VLN_BATCHES,               4096},
     {"ListVersions",    registry_list_versions,     READERS,   0,                         4096},
@@ -51,7 +53,12 @@ const vln_method_t registry_methods[] = {
     {"ListDatasets",    registry_list_datasets,     READERS,   0,                         4096},
     {"SuggestVersion",  registry_suggest_version,   READERS,   0,                         4096},
     {"CompareVersions", registry_compare_versions,  READERS,   0,                         4096},
+    {"CheckRange",      registry_check_range,       READERS,   0,                         163840},
+    {"PutVersionRule",  registry_put_version_rule,  VLN_ROLE(ADMIN), VLN_MUTATES,         4096},
+    {"ListVersionRules", registry_list_version_rules, READERS, 0,                         1024},
     {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
+    {"GetModelCard",    registry_get_model_card,    READERS,   0,                         1024},
+    {"GetLineage",      registry_get_lineage,       READERS,   0,                         1024},
     {"ReadEvents",      registry_read_events,       READERS,   VLN_BATCHES | VLN_PARKS,   8192},
     {"SignHead",        registry_sign_head,         OPERATORS, 0,                         1024},
     {"ListHeads",       registry_list_heads,        READERS,   0,                         1024},
@@ -59,7 +66,6 @@ const vln_method_t registry_methods[] = {
 /* clang-format on */
 const size_t registry_method_count = VLN_COUNT(registry_methods);
 
-const char *const registry_planned[] = {"PutVersionRule", "ListVersionRules", "UpdateModel",
-                                        "DeleteModel",    "CheckRange",       "GetModelCard",
-                                        "GetLineage"};
-const size_t registry_planned_count = VLN_COUNT(registry_planned);
+/* All of the contract is there. */
+const char *const registry_planned[] = {NULL};
+const size_t registry_planned_count = 0;

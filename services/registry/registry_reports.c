@@ -17,6 +17,7 @@
 #include "registry_evidence_store.h"
 #include "registry_handlers.h"
 #include "registry_policies.h"
+#include "registry_record.h"
 #include "registry_wire.h"
 #include "valion/v1/registry.pb-c.h"
 
@@ -459,8 +460,8 @@ registry_put_report(void *worker, vln_call_t **calls, size_t count)
 /* ---- read ---- */
 
 /* NULL, and the call refused, if it cannot be read. */
-static Valion__V1__Report *
-report_to_wire(vln_call_t *call, const uint8_t *bytes, size_t size)
+Valion__V1__Report *
+registry_report_to_wire(vln_call_t *call, const uint8_t *bytes, size_t size)
 {
     vln_pb_scan_t scan;
     ProtobufCMessage *message = NULL;
@@ -497,7 +498,7 @@ registry_get_report(void *worker, vln_call_t **calls, size_t count)
         return;
     }
     NEW(call->arena, Valion__V1__GetReportReply, reply, valion__v1__get_report_reply__init);
-    reply->report = report_to_wire(call, record, size);
+    reply->report = registry_report_to_wire(call, record, size);
     if (reply->report) {
         vln_call_reply(call, &reply->base);
     }
@@ -537,7 +538,8 @@ registry_list_reports(void *worker, vln_call_t **calls, size_t count)
     reply->reports = vln_arena_alloc(call->arena, (found + 1) * sizeof *reply->reports);
     vln_page_t page = {0};
     for (size_t i = 0; i < found; i++) {
-        Valion__V1__Report *wire = report_to_wire(call, reports[i].summary, reports[i].size);
+        Valion__V1__Report *wire =
+            registry_report_to_wire(call, reports[i].summary, reports[i].size);
         if (!wire) {
             return;
         }

@@ -13,6 +13,7 @@
 #include "registry_changes.h"
 #include "registry_evidence.h"
 #include "registry_handlers.h"
+#include "registry_record.h"
 #include "registry_stages_store.h"
 #include "registry_versions.h"
 #include "registry_wire.h"
@@ -285,8 +286,9 @@ registry_promote(void *worker, vln_call_t **calls, size_t count)
 
 /* ---- history ---- */
 
-static Valion__V1__StageChange *
-change_to_wire(vln_arena_t *arena, const char *model, const registry_stage_change_t *change)
+Valion__V1__StageChange *
+registry_change_to_wire(vln_arena_t *arena, const char *model,
+                        const registry_stage_change_t *change)
 {
     NEW(arena, Valion__V1__StageChange, wire, valion__v1__stage_change__init);
     wire->model = registry_borrowed(model);
@@ -345,7 +347,8 @@ registry_get_history(void *worker, vln_call_t **calls, size_t count)
     reply->changes = vln_arena_alloc(call->arena, (found + 1) * sizeof *reply->changes);
     vln_page_t page = {0};
     for (size_t i = 0; i < found; i++) {
-        Valion__V1__StageChange *wire = change_to_wire(call->arena, request->model, &changes[i]);
+        Valion__V1__StageChange *wire =
+            registry_change_to_wire(call->arena, request->model, &changes[i]);
         if (!vln_page_take(&page, call->arena, &wire->base)) {
             break;
         }

@@ -58,6 +58,8 @@ registry_stages_save(registry_store_t *self, const char *model, registry_version
     vln_pg_text(&args, version->status_reason);
     vln_pg_text(&args, version->description);
     vln_pg_text(&args, version->tags);
+    vln_pg_text(&args, version->words);
+    vln_pg_text(&args, version->facets);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, SAVE_VERSION, &args, &result);
     if (err == VLN_OK) {
@@ -131,6 +133,7 @@ registry_stages_list_changes(registry_store_t *self, vln_arena_t *arena,
     vln_pg_text(&args, filter->model);
     vln_pg_i64(&args, filter->before);
     vln_pg_i32(&args, filter->limit);
+    vln_pg_text(&args, filter->version);
     PGresult *result = NULL;
     *count = 0;
     vln_err_t err = vln_pg_run(self->pg, LIST_STAGE_CHANGES, &args, &result);
@@ -281,6 +284,36 @@ registry_grants_close(registry_store_t *self, vln_arena_t *arena, const vln_id_t
     return err;
 }
 
+static vln_err_t
+list_grants(registry_store_t *self, vln_arena_t *arena, size_t statement, const vln_pg_args_t *args,
+            registry_grant_t **out, size_t *count)
+{
+    PGresult *result = NULL;
+    *count = 0;
+    vln_err_t err = vln_pg_run(self->pg, statement, args, &result);
+    if (err == VLN_OK) {
+        *count = (size_t)PQntuples(result);
+        *out = vln_arena_alloc(arena, (*count + 1) * sizeof **out);
+        for (size_t i = 0; i < *count; i++) {
+            (*out)[i] = read_grant(result, (int)i, arena);
+        }
+    }
+    PQclear(result);
+    return err;
+}
+
+vln_err_t
+registry_grants_of(registry_store_t *self, vln_arena_t *arena,
+                   const registry_version_key_t *version, int limit, registry_grant_t **out,
+                   size_t *count)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_text(&args, version->model);
+    vln_pg_text(&args, version->version);
+    vln_pg_i32(&args, limit);
+    return list_grants(self, arena, LIST_GRANTS, &args, out, count);
+}
+
 vln_err_t
 registry_grants_list(registry_store_t *self, vln_arena_t *arena,
                      const registry_serving_query_t *query, registry_grant_t **out, size_t *count)
@@ -295,16 +328,5 @@ registry_grants_list(registry_store_t *self, vln_arena_t *arena,
     vln_pg_text(&args, query->model);
     vln_pg_i64(&args, query->after);
     vln_pg_i32(&args, query->limit);
-    PGresult *result = NULL;
-    *count = 0;
-    vln_err_t err = vln_pg_run(self->pg, LIST_SERVING, &args, &result);
-    if (err == VLN_OK) {
-        *count = (size_t)PQntuples(result);
-        *out = vln_arena_alloc(arena, (*count + 1) * sizeof **out);
-        for (size_t i = 0; i < *count; i++) {
-            (*out)[i] = read_grant(result, (int)i, arena);
-        }
-    }
-    PQclear(result);
-    return err;
+    return list_grants(self, arena, LIST_SERVING, &args, out, count);
 }

@@ -53,7 +53,8 @@ VLN_MUST_USE vln_err_t registry_stages_add_change(registry_store_t *self, const 
 
 typedef struct registry_change_filter {
     const char *model;
-    int64_t before; /* seq that the page before ended with; 0: from the newest */
+    const char *version; /* NULL: any */
+    int64_t before;      /* seq that the page before ended with; 0: from the newest */
     int limit;
 } registry_change_filter_t;
 
@@ -104,6 +105,11 @@ VLN_MUST_USE vln_err_t registry_grants_open(registry_store_t *self, vln_arena_t 
 VLN_MUST_USE vln_err_t registry_grants_close(registry_store_t *self, vln_arena_t *arena,
                                              const vln_id_t *id, registry_grant_t *out,
                                              bool *was_open);
+
+/* All of a version, open and closed, newest first. */
+VLN_MUST_USE vln_err_t registry_grants_of(registry_store_t *self, vln_arena_t *arena,
+                                          const registry_version_key_t *version, int limit,
+                                          registry_grant_t **out, size_t *count);
 
 typedef struct registry_serving_query {
     const char *environment;

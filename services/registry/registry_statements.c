@@ -1,24 +1,16 @@
 /*
  * All SQL of the registry but the log's. Rows of tables are read by the functions of registry_store,
- * registry_blobs_store, registry_datasets_store, registry_uploads_store, registry_evidence_store and
- * registry_stages_store.
+ * registry_blobs_store, registry_datasets_store, registry_uploads_store, registry_evidence_store,
+ * registry_rules_store and registry_stages_store; lists with filters put theirs together in
+ * registry_search_store.
  */
 #include "registry_store_inside.h"
 
 /* clang-format off */
-#define MODEL_COLUMNS                                                                       \
-    "name, description, tags, author, algorithm, framework, latest, versions, revision,"    \
-    " created, updated, highest"
+#define MODEL_COLUMNS   REGISTRY_MODEL_COLUMNS
+#define VERSION_COLUMNS REGISTRY_VERSION_COLUMNS
 #define UPLOAD_COLUMNS                                                                      \
     "id, digest, size_bytes, media_type, author, chunks, committing"
-/* A ready version that holds a grant is deployed: valion.v1.VersionStatus. */
-#define SHOWN_STATUS "CASE WHEN status = 2 AND open_grants > 0 THEN 3 ELSE status END"
-#define VERSION_COLUMNS                                                                     \
-    "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record,"   \
-    " v.signature, v.samples, v.profile, v.status_reason, v.description, v.tags,"           \
-    " v.open_grants, (SELECT string_agg(a.alias, E'\\n' ORDER BY a.key) FROM alias a"      \
-    "   WHERE a.model = v.model AND a.version = v.version)"
-#define RECORD_BYTES "(octet_length(record) + coalesce(octet_length(signature), 0))"
 #define POLICY_COLUMNS                                                                      \
     "name, version, digest, record, withdrawn, created_by, created"
 #define GRANT_COLUMNS                                                                       \
@@ -32,18 +24,16 @@ const vln_pg_stmt_t registry_statements[] = {
     [SWEEP]         = {"sweep", VLN_ONCE_SWEEP_SQL},
     [INSERT_EVENTS] = {"insert_events", VLN_EVENT_INSERT_SQL},
     [CREATE_MODEL] = {"create_model",
-        "INSERT INTO model (name, description, tags, author, algorithm, framework)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING " MODEL_COLUMNS},
+        "INSERT INTO model (name, description, tags, author, algorithm, framework, highest)"
+        " VALUES ($1, $2, $3, $4, $5, $6,"
+        "         (SELECT version FROM deleted_version WHERE model = $1 ORDER BY major DESC,"
+        "                 minor DESC, patch DESC, prerelease DESC LIMIT 1))"
+        " ON CONFLICT DO NOTHING RETURNING " MODEL_COLUMNS},
     [FIND_MODEL] = {"find_model", "SELECT " MODEL_COLUMNS " FROM model WHERE name = $1"},
-    [LIST_MODELS] = {"list_models",
-        "SELECT " MODEL_COLUMNS " FROM model m"
-        " WHERE name > coalesce($1::text, '')"
-        "   AND ($2::text IS NULL OR strpos(lower(name || ' ' || description || ' ' || tags),"
-        "                                   lower($2)) > 0)"
-        "   AND ($3::text IS NULL OR strpos(E'\\n' || tags || E'\\n', E'\\n' || $3 || E'\\n') > 0)"
-        "   AND ($4::integer = 0 OR EXISTS (SELECT FROM version v"
-        "                                    WHERE v.model = m.name AND v.stage = $4))"
-        " ORDER BY name LIMIT $5::integer"},
+    [SAVE_MODEL] = {"save_model",
+        "UPDATE model SET description = $2, tags = $3, revision = revision + 1, updated = now()"
+        " WHERE name = $1 RETURNING " MODEL_COLUMNS},
+    [DELETE_MODEL] = {"delete_model", "DELETE FROM model WHERE name = $1 AND versions = 0"},
     [LOCK_MODELS] = {"lock_models",
         "SELECT " MODEL_COLUMNS ", now() FROM model WHERE name = ANY ($1::text[])"
         " ORDER BY name FOR NO KEY UPDATE"},
@@ -53,22 +43,27 @@ const vln_pg_stmt_t registry_statements[] = {
         "  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (name, latest, versions)"
         " WHERE m.name = a.name"},
     [INSERT_BLOBS] = {"insert_blobs",
-        "WITH given AS (SELECT DISTINCT ON (digest) * FROM"
+        "INSERT INTO blob (digest, size_bytes, media_type, bytes, packed, stored_bytes)"
+        " SELECT *, octet_length(packed) FROM"
         "   unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[])"
-        "     AS a (digest, size_bytes, media_type, bytes, packed) ORDER BY digest),"
-        " made AS (INSERT INTO blob (digest, size_bytes, media_type, bytes, packed, stored_bytes)"
-        "   SELECT *, octet_length(packed) FROM given ON CONFLICT DO NOTHING)"
-        " UPDATE blob b SET bytes = given.bytes, packed = given.packed, framed = false,"
-        "        stored_bytes = octet_length(given.packed), pieces = NULL, corrupt = NULL,"
-        "        generation = generation + 1"
-        "   FROM given WHERE b.digest = given.digest AND b.corrupt IS NOT NULL"
-        " RETURNING b.digest"},
+        "     AS a (digest, size_bytes, media_type, bytes, packed) ON CONFLICT DO NOTHING"},
+    [MEND_BLOBS] = {"mend_blobs",
+        "UPDATE blob b SET bytes = given.bytes, packed = given.packed, framed = false,"
+        "       stored_bytes = octet_length(given.packed), pieces = NULL, corrupt = NULL,"
+        "       generation = generation + 1"
+        "  FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[])"
+        "       AS given (digest, size_bytes, media_type, bytes, packed)"
+        " WHERE b.digest = given.digest AND b.corrupt IS NOT NULL RETURNING b.digest"},
     [INSERT_VERSIONS] = {"insert_versions",
         "INSERT INTO version (model, version, major, minor, patch, prerelease, stage, status,"
-        "                     digest, record, samples, profile)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
-        "                      $6::text[], $7::integer[], $8::integer[], $9::bytea[],"
-        "                      $10::bytea[], $11::bytea[], $12::bytea[])"},
+        "                     digest, record, samples, profile, words)"
+        " SELECT model, version, major, minor, patch, prerelease, stage, status, digest, record,"
+        "        samples, profile, registry.words(words, facets)"
+        "   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
+        "               $6::text[], $7::integer[], $8::integer[], $9::bytea[], $10::bytea[],"
+        "               $11::bytea[], $12::bytea[], $13::text[], $14::text[])"
+        "        AS a (model, version, major, minor, patch, prerelease, stage, status, digest,"
+        "              record, samples, profile, words, facets)"},
     [INSERT_ARTIFACTS] = {"insert_artifacts",
         "INSERT INTO artifact (model, version, role, digest)"
         " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])"},
@@ -98,7 +93,9 @@ const vln_pg_stmt_t registry_statements[] = {
     [SAVE_VERSION] = {"save_version",
         "UPDATE version SET stage = $3::integer, status = $4::integer, signature = $5::bytea,"
         "       samples = $6::bytea, profile = $7::bytea, status_reason = $8, description = $9,"
-        "       tags = $10, revision = revision + 1, updated = now()"
+        "       tags = $10, revision = revision + 1, updated = now(),"
+        "       words = CASE WHEN $11::text IS NULL THEN words"
+        "                    ELSE registry.words($11, $12) END"
         " WHERE model = $1 AND version = $2 RETURNING revision, updated"},
     [DELETE_VERSION] = {"delete_version",
         "WITH gone AS (DELETE FROM version WHERE model = $1 AND version = $2"
@@ -132,23 +129,29 @@ const vln_pg_stmt_t registry_statements[] = {
         "       (SELECT position FROM event.log l WHERE l.subject = c.model || '@' || c.version"
         "           AND l.type = 'version.stage_changed' AND l.time = c.changed LIMIT 1)"
         "  FROM stage_change c WHERE model = $1 AND ($2::bigint = 0 OR seq < $2)"
+        "   AND ($4::text IS NULL OR version = $4)"
         " ORDER BY seq DESC LIMIT $3::integer"},
-    [LIST_VERSIONS] = {"list_versions",
-        "SELECT " VERSION_COLUMNS " FROM ("
-        " SELECT *, sum(" RECORD_BYTES ") OVER (ORDER BY major DESC, minor DESC, patch DESC,"
-        "                                    prerelease DESC ROWS UNBOUNDED PRECEDING) AS total"
-        "   FROM version WHERE model = $1"
-        " AND ($2::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      < ($2::bigint, $3::bigint, $4::bigint, $5::text))"
-        " AND ($6::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      >= ($6::bigint, $7::bigint, $8::bigint, $9::text))"
-        " AND ($10::bigint IS NULL OR (major, minor, patch, prerelease)"
-        "      <= ($10::bigint, $11::bigint, $12::bigint, $13::text))"
-        " AND ($14::boolean OR prerelease = '2')"
-        " AND ($15::integer = 0 OR stage = $15) AND ($16::integer = 0 OR " SHOWN_STATUS " = $16)"
-        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC LIMIT $17::integer) AS v"
-        " WHERE total - " RECORD_BYTES " < $18::bigint"
-        " ORDER BY major DESC, minor DESC, patch DESC, prerelease DESC"},
+    [FIND_WITHOUT_WORDS] = {"find_without_words",
+        "SELECT " VERSION_COLUMNS ", v.seq, v.model FROM version v WHERE words IS NULL"
+        " ORDER BY seq LIMIT $1::integer"},
+    [FIND_CHILDREN] = {"find_children",
+        "SELECT version FROM version WHERE model = $1 AND words @@ $2::text::tsquery"
+        " ORDER BY seq LIMIT $3::integer"},
+    [SET_WORDS] = {"set_words",
+        "UPDATE version SET words = registry.words($3, $4) WHERE model = $1 AND version = $2"
+        " AND words IS NULL"},
+    [LOCK_RULES] = {"lock_rules",
+        "SELECT pg_advisory_xact_lock(hashtextextended('registry.version_rule', 0))"},
+    [LIST_RULES] = {"list_rules",
+        "SELECT name, key, threshold, bump, position, changed_by, changed FROM version_rule"
+        " ORDER BY position, name LIMIT 64"},
+    [PUT_RULE] = {"put_rule",
+        "INSERT INTO version_rule (name, key, threshold, bump, position, changed_by)"
+        " VALUES ($1, $2, $3::double precision, $4::integer, $5::integer, $6)"
+        " ON CONFLICT (name) DO UPDATE SET key = excluded.key, threshold = excluded.threshold,"
+        "    bump = excluded.bump, position = excluded.position,"
+        "    changed_by = excluded.changed_by, changed = now() RETURNING changed"},
+    [REMOVE_RULE] = {"remove_rule", "DELETE FROM version_rule WHERE name = $1"},
     [FIND_BLOB] = {"find_blob",
         "SELECT size_bytes, media_type, created, coalesce(stored_bytes, size_bytes), corrupt,"
         "       (SELECT count(*) FROM artifact a WHERE a.digest = b.digest)"
@@ -283,6 +286,12 @@ const vln_pg_stmt_t registry_statements[] = {
         "              WHERE grant_id = $1::bytea FOR UPDATE)"
         " UPDATE serving_grant g SET closed = coalesce(g.closed, now()) FROM was"
         "  WHERE g.grant_id = $1::bytea RETURNING " GRANT_COLUMNS ", was.open"},
+    [LIST_GRANTS] = {"list_grants",
+        "SELECT " GRANT_COLUMNS " FROM serving_grant WHERE model = $1 AND version = $2"
+        " ORDER BY seq DESC LIMIT $3::integer"},
+    [FIND_DATASETS_OF] = {"find_datasets_of",
+        "SELECT name, record, created FROM dataset WHERE digest = ANY ($1::bytea[])"
+        " ORDER BY name, seq LIMIT $2::integer"},
     [LIST_SERVING] = {"list_serving",
         "SELECT " GRANT_COLUMNS " FROM serving_grant, (SELECT coalesce("
         "         to_timestamp(0) + $2::bigint * interval '1 microsecond', now()) AS at) AS t"

@@ -102,8 +102,8 @@ registry_store_bytes(const PGresult *result, int row, int column, vln_arena_t *a
     return vln_pg_is_null(result, row, column) ? NULL : vln_arena_memdup(arena, bytes, *size);
 }
 
-static registry_model_t
-read_model(const PGresult *result, int row, vln_arena_t *arena)
+registry_model_t
+registry_store_read_model(const PGresult *result, int row, vln_arena_t *arena)
 {
     return (registry_model_t){.name = registry_store_text(result, row, 0, arena),
                               .description = registry_store_text(result, row, 1, arena),
@@ -116,7 +116,8 @@ read_model(const PGresult *result, int row, vln_arena_t *arena)
                               .revision = vln_pg_get_i64(result, row, 8),
                               .created_us = vln_pg_get_us(result, row, 9),
                               .updated_us = vln_pg_get_us(result, row, 10),
-                              .highest = registry_store_text(result, row, 11, arena)};
+                              .highest = registry_store_text(result, row, 11, arena),
+                              .seq = vln_pg_get_i64(result, row, 12)};
 }
 
 vln_err_t
@@ -128,7 +129,7 @@ registry_store_find_model(registry_store_t *self, vln_arena_t *arena, const char
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run_one(self->pg, FIND_MODEL, &args, &result);
     if (err == VLN_OK) {
-        *out = read_model(result, 0, arena);
+        *out = registry_store_read_model(result, 0, arena);
     }
     PQclear(result);
     return err;
@@ -149,7 +150,7 @@ registry_store_create_model(registry_store_t *self, vln_arena_t *arena, registry
     vln_err_t err = vln_pg_run(self->pg, CREATE_MODEL, &args, &result);
     *created = err == VLN_OK && PQntuples(result) == 1;
     if (*created) {
-        *model = read_model(result, 0, arena);
+        *model = registry_store_read_model(result, 0, arena);
     }
     PQclear(result);
     if (err != VLN_OK || *created) {
@@ -159,28 +160,27 @@ registry_store_create_model(registry_store_t *self, vln_arena_t *arena, registry
 }
 
 vln_err_t
-registry_store_list_models(registry_store_t *self, vln_arena_t *arena,
-                           const registry_model_filter_t *filter, registry_model_t **out,
-                           size_t *count)
+registry_store_save_model(registry_store_t *self, vln_arena_t *arena, registry_model_t *model)
 {
     vln_pg_args_t args = {0};
-    vln_pg_text(&args, filter->after);
-    vln_pg_text(&args, filter->text);
-    vln_pg_text(&args, filter->tag);
-    vln_pg_i32(&args, filter->stage);
-    vln_pg_i32(&args, filter->limit);
+    vln_pg_text(&args, model->name);
+    vln_pg_text(&args, model->description);
+    vln_pg_text(&args, model->tags);
     PGresult *result = NULL;
-    *count = 0;
-    vln_err_t err = vln_pg_run(self->pg, LIST_MODELS, &args, &result);
+    vln_err_t err = vln_pg_run_one(self->pg, SAVE_MODEL, &args, &result);
     if (err == VLN_OK) {
-        *count = (size_t)PQntuples(result);
-        *out = vln_arena_alloc(arena, *count * sizeof **out);
-        for (size_t i = 0; i < *count; i++) {
-            (*out)[i] = read_model(result, (int)i, arena);
-        }
+        *model = registry_store_read_model(result, 0, arena);
     }
     PQclear(result);
     return err;
+}
+
+vln_err_t
+registry_store_delete_model(registry_store_t *self, const char *name)
+{
+    vln_pg_args_t args = {0};
+    vln_pg_text(&args, name);
+    return vln_pg_run(self->pg, DELETE_MODEL, &args, NULL);
 }
 
 /* ---- versions ---- */
@@ -199,10 +199,10 @@ registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const cha
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, LOCK_MODELS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        *now_us = vln_pg_get_us(result, row, 12);
+        *now_us = vln_pg_get_us(result, row, REGISTRY_MODEL_COLUMN_COUNT);
         for (size_t i = 0; i < count; i++) {
             if (strcmp(names[i], vln_pg_get_text(result, row, 0)) == 0) {
-                out[i] = read_model(result, row, arena);
+                out[i] = registry_store_read_model(result, row, arena);
             }
         }
     }
@@ -225,10 +225,49 @@ tell_repairs(registry_store_t *self, vln_arena_t *arena, const PGresult *result)
     return registry_store_write_events(self, events);
 }
 
+/* What was there and is damaged is what came now. */
+static vln_err_t
+mend_blobs(registry_store_t *self, vln_arena_t *arena, const vln_pg_args_t *args)
+{
+    PGresult *result = NULL;
+    vln_err_t err = vln_pg_run(self->pg, MEND_BLOBS, args, &result);
+    err = err == VLN_OK ? tell_repairs(self, arena, result) : err;
+    PQclear(result);
+    return err;
+}
+
+static int
+compare_digests(const void *left, const void *right)
+{
+    const registry_blob_t *const *a = left;
+    const registry_blob_t *const *b = right;
+    return memcmp((*a)->digest, (*b)->digest, VLN_DIGEST_BYTES);
+}
+
+/* Each content once, in the order of the digests: all who insert take them in the same one. */
+static const registry_blob_t **
+sort_blobs(vln_arena_t *arena, const registry_batch_t *batch, size_t *count)
+{
+    const registry_blob_t **sorted = vln_arena_alloc(arena, batch->blob_count * sizeof *sorted);
+    for (size_t i = 0; i < batch->blob_count; i++) {
+        sorted[i] = &batch->blobs[i];
+    }
+    qsort(sorted, batch->blob_count, sizeof *sorted, compare_digests);
+    *count = 0;
+    for (size_t i = 0; i < batch->blob_count; i++) {
+        if (i == 0 || compare_digests(&sorted[i], &sorted[*count - 1]) != 0) {
+            sorted[(*count)++] = sorted[i];
+        }
+    }
+    return sorted;
+}
+
 static vln_err_t
 insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t *batch)
 {
-    if (batch->blob_count == 0) {
+    size_t count = 0;
+    const registry_blob_t **blobs = sort_blobs(arena, batch, &count);
+    if (count == 0) {
         return VLN_OK;
     }
     vln_pg_array_t *digests = vln_pg_array_new(arena, VLN_PG_BYTEA);
@@ -236,16 +275,15 @@ insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t 
     vln_pg_array_t *types = vln_pg_array_new(arena, VLN_PG_TEXT);
     vln_pg_array_t *bytes = vln_pg_array_new(arena, VLN_PG_BYTEA);
     vln_pg_array_t *packed = vln_pg_array_new(arena, VLN_PG_BYTEA);
-    for (size_t i = 0; i < batch->blob_count; i++) {
-        const registry_blob_t *blob = &batch->blobs[i];
-        vln_pg_array_add_bytes(digests, blob->digest, VLN_DIGEST_BYTES);
-        vln_pg_array_add_i64(sizes, blob->size_bytes);
-        vln_pg_array_add_text(types, blob->media_type);
-        if (blob->packed) {
+    for (size_t i = 0; i < count; i++) {
+        vln_pg_array_add_bytes(digests, blobs[i]->digest, VLN_DIGEST_BYTES);
+        vln_pg_array_add_i64(sizes, blobs[i]->size_bytes);
+        vln_pg_array_add_text(types, blobs[i]->media_type);
+        if (blobs[i]->packed) {
             vln_pg_array_add_null(bytes);
-            vln_pg_array_add_bytes(packed, blob->packed, blob->packed_size);
+            vln_pg_array_add_bytes(packed, blobs[i]->packed, blobs[i]->packed_size);
         } else {
-            vln_pg_array_add_bytes(bytes, blob->bytes, (size_t)blob->size_bytes);
+            vln_pg_array_add_bytes(bytes, blobs[i]->bytes, (size_t)blobs[i]->size_bytes);
             vln_pg_array_add_null(packed);
         }
     }
@@ -257,9 +295,9 @@ insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t 
     vln_pg_array(&args, packed);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, INSERT_BLOBS, &args, &result);
-    err = err == VLN_OK ? tell_repairs(self, arena, result) : err;
+    bool all_new = err == VLN_OK && vln_pg_changed(result) == (int64_t)count;
     PQclear(result);
-    return err;
+    return err != VLN_OK || all_new ? err : mend_blobs(self, arena, &args);
 }
 
 static void
@@ -287,6 +325,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
     vln_pg_array_t *records = vln_pg_array_new(arena, VLN_PG_BYTEA);
     vln_pg_array_t *samples = vln_pg_array_new(arena, VLN_PG_BYTEA);
     vln_pg_array_t *profiles = vln_pg_array_new(arena, VLN_PG_BYTEA);
+    vln_pg_array_t *words = vln_pg_array_new(arena, VLN_PG_TEXT);
+    vln_pg_array_t *facets = vln_pg_array_new(arena, VLN_PG_TEXT);
     for (size_t i = 0; i < batch->version_count; i++) {
         const registry_new_version_t *version = &batch->versions[i];
         char text[SEMVER_TEXT];
@@ -303,6 +343,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
         vln_pg_array_add_bytes(records, version->record, version->record_size);
         add_digest(samples, version->samples);
         add_digest(profiles, version->profile);
+        vln_pg_array_add_text(words, version->words);
+        vln_pg_array_add_text(facets, version->facets);
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, texts[0]);
@@ -317,6 +359,8 @@ insert_versions(registry_store_t *self, vln_arena_t *arena, const registry_batch
     vln_pg_array(&args, records);
     vln_pg_array(&args, samples);
     vln_pg_array(&args, profiles);
+    vln_pg_array(&args, words);
+    vln_pg_array(&args, facets);
     return vln_pg_run(self->pg, INSERT_VERSIONS, &args, NULL);
 }
 
@@ -462,53 +506,8 @@ registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, FIND_VERSIONS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        size_t at = (size_t)vln_pg_get_i64(result, row, REGISTRY_VERSION_COLUMNS) - 1;
+        size_t at = (size_t)vln_pg_get_i64(result, row, REGISTRY_VERSION_COLUMN_COUNT) - 1;
         out[at] = registry_store_read_version(result, row, arena);
-    }
-    PQclear(result);
-    return err;
-}
-
-static void
-add_key(vln_pg_args_t *args, const semver_t *version, char *key)
-{
-    if (!version) {
-        for (int i = 0; i < 4; i++) {
-            vln_pg_null(args);
-        }
-        return;
-    }
-    vln_pg_i64(args, version->major);
-    vln_pg_i64(args, version->minor);
-    vln_pg_i64(args, version->patch);
-    vln_pg_text(args, semver_prerelease_key(version, key));
-}
-
-vln_err_t
-registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
-                             const registry_version_filter_t *filter, registry_version_t **out,
-                             size_t *count)
-{
-    char keys[3][SEMVER_KEY];
-    vln_pg_args_t args = {0};
-    vln_pg_text(&args, filter->model);
-    add_key(&args, filter->below, keys[0]);
-    add_key(&args, filter->minimum, keys[1]);
-    add_key(&args, filter->maximum, keys[2]);
-    vln_pg_bool(&args, filter->prereleases);
-    vln_pg_i32(&args, filter->stage);
-    vln_pg_i32(&args, filter->status);
-    vln_pg_i32(&args, filter->limit);
-    vln_pg_i64(&args, filter->bytes_max);
-    PGresult *result = NULL;
-    *count = 0;
-    vln_err_t err = vln_pg_run(self->pg, LIST_VERSIONS, &args, &result);
-    if (err == VLN_OK) {
-        *count = (size_t)PQntuples(result);
-        *out = vln_arena_alloc(arena, *count * sizeof **out);
-        for (size_t i = 0; i < *count; i++) {
-            (*out)[i] = registry_store_read_version(result, (int)i, arena);
-        }
     }
     PQclear(result);
     return err;

@@ -62,6 +62,7 @@ typedef struct registry_model {
     int64_t revision;
     int64_t created_us;
     int64_t updated_us;
+    int64_t seq; /* the order in which models came */
 } registry_model_t;
 
 /* True in *created if it was not there; *model is what is there now. */
@@ -72,17 +73,12 @@ VLN_MUST_USE vln_err_t registry_store_create_model(registry_store_t *self, vln_a
 VLN_MUST_USE vln_err_t registry_store_find_model(registry_store_t *self, vln_arena_t *arena,
                                                  const char *name, registry_model_t *out);
 
-typedef struct registry_model_filter {
-    const char *after; /* name that the page before ended with; NULL: from the start */
-    const char *text;  /* in name, description or tags; NULL: any */
-    const char *tag;
-    int stage; /* has a version in it; 0: any */
-    int limit;
-} registry_model_filter_t;
+/* Description and tags as they are to be; its revision and time are read. It is locked. */
+VLN_MUST_USE vln_err_t registry_store_save_model(registry_store_t *self, vln_arena_t *arena,
+                                                 registry_model_t *model);
 
-VLN_MUST_USE vln_err_t registry_store_list_models(registry_store_t *self, vln_arena_t *arena,
-                                                  const registry_model_filter_t *filter,
-                                                  registry_model_t **out, size_t *count);
+/* Of a model that has no versions. */
+VLN_MUST_USE vln_err_t registry_store_delete_model(registry_store_t *self, const char *name);
 
 /* ---- versions ---- */
 
@@ -102,6 +98,8 @@ typedef struct registry_new_version {
     int status;
     const uint8_t *samples; /* digests; NULL: none */
     const uint8_t *profile;
+    const char *words; /* what it is found by, see registry_version_words */
+    const char *facets;
 } registry_new_version_t;
 
 typedef struct registry_new_artifact {
@@ -169,6 +167,9 @@ typedef struct registry_version {
     const char *tags;    /* one a line, sorted */
     const char *aliases; /* one a line; NULL: none */
     int64_t open_grants;
+    int64_t seq;       /* the order in which versions came; in lists only */
+    const char *words; /* to write: what it is found by from now on; NULL: as it was */
+    const char *facets;
 } registry_version_t;
 
 /* As everybody sees it: a ready version that holds an open grant is deployed. */
@@ -184,22 +185,6 @@ typedef struct registry_version_key {
 VLN_MUST_USE vln_err_t registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
                                                     const registry_version_key_t *keys,
                                                     size_t count, registry_version_t *out);
-
-typedef struct registry_version_filter {
-    const char *model;
-    const semver_t *below;   /* the page before ended with it; NULL: from the top */
-    const semver_t *minimum; /* NULL: any */
-    const semver_t *maximum;
-    bool prereleases;
-    int stage; /* 0: any */
-    int status;
-    int limit;
-    int64_t bytes_max; /* of records: none that begins beyond */
-} registry_version_filter_t;
-
-VLN_MUST_USE vln_err_t registry_store_list_versions(registry_store_t *self, vln_arena_t *arena,
-                                                    const registry_version_filter_t *filter,
-                                                    registry_version_t **out, size_t *count);
 
 /* ---- counts ---- */
 

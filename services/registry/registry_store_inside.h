@@ -15,10 +15,12 @@ enum {
     INSERT_EVENTS,
     CREATE_MODEL,
     FIND_MODEL,
-    LIST_MODELS,
+    SAVE_MODEL,
+    DELETE_MODEL,
     LOCK_MODELS,
     UPDATE_MODELS,
     INSERT_BLOBS,
+    MEND_BLOBS,
     INSERT_VERSIONS,
     INSERT_ARTIFACTS,
     LINE_TOP,
@@ -34,7 +36,13 @@ enum {
     FIND_ALIAS,
     ADD_STAGE_CHANGE,
     LIST_STAGE_CHANGES,
-    LIST_VERSIONS,
+    FIND_WITHOUT_WORDS,
+    FIND_CHILDREN,
+    SET_WORDS,
+    LOCK_RULES,
+    LIST_RULES,
+    PUT_RULE,
+    REMOVE_RULE,
     FIND_BLOB,
     FIND_STORED,
     MARK_CORRUPT,
@@ -70,6 +78,8 @@ enum {
     COUNT_GRANT,
     CLOSE_GRANT,
     LIST_SERVING,
+    LIST_GRANTS,
+    FIND_DATASETS_OF,
     COUNT_ALL,
 };
 
@@ -85,8 +95,21 @@ const char *registry_store_text(const PGresult *result, int row, int column, vln
 const uint8_t *registry_store_bytes(const PGresult *result, int row, int column, vln_arena_t *arena,
                                     size_t *size);
 
-/* A row of VERSION_COLUMNS. */
+/* Columns of a list, and the functions that read a row of them. */
+#define REGISTRY_MODEL_COLUMNS                                                           \
+    "name, description, tags, author, algorithm, framework, latest, versions, revision," \
+    " created, updated, highest, seq"
+registry_model_t registry_store_read_model(const PGresult *result, int row, vln_arena_t *arena);
+enum { REGISTRY_MODEL_COLUMN_COUNT = 13 };
+
+#define REGISTRY_VERSION_COLUMNS                                                          \
+    "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record," \
+    " v.signature, v.samples, v.profile, v.status_reason, v.description, v.tags,"         \
+    " v.open_grants, (SELECT string_agg(a.alias, E'\\n' ORDER BY a.key) FROM alias a"     \
+    "   WHERE a.model = v.model AND a.version = v.version)"
 registry_version_t registry_store_read_version(const PGresult *result, int row, vln_arena_t *arena);
-enum { REGISTRY_VERSION_COLUMNS = 16 };
+enum { REGISTRY_VERSION_COLUMN_COUNT = 16 };
+
+#define REGISTRY_RECORD_BYTES "(octet_length(record) + coalesce(octet_length(signature), 0))"
 
 #endif

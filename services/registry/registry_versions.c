@@ -9,7 +9,9 @@
 #include "vln_time.h"
 
 #include "registry_blobs.h"
+#include "registry_change.h"
 #include "registry_wire.h"
+#include "registry_words.h"
 
 enum {
     INLINE_MAX = 64 * 1024,
@@ -142,7 +144,8 @@ check_artifacts(vln_call_t *call, const Valion__V1__CreateVersionRequest *reques
 static bool
 check_bump(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
 {
-    if (request->version || (uint32_t)request->bump < VALION__V1__BUMP__BUMP_BUILD) {
+    if (request->version || (uint32_t)request->bump < VALION__V1__BUMP__BUMP_BUILD ||
+        request->bump == VALION__V1__BUMP__BUMP_AUTO) {
         return true;
     }
     if (request->bump == VALION__V1__BUMP__BUMP_BUILD) {
@@ -169,7 +172,7 @@ check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
                        request->n_hyperparameters) &&
            check_pairs(call, "dataset_info", request->dataset_info, request->n_dataset_info) &&
            check_metrics(call, request) && check_bump(call, request) &&
-           check_artifacts(call, request);
+           registry_check_context(call, request->context) && check_artifacts(call, request);
 }
 
 /* ---- a batch under the locks of its models ---- */
@@ -182,9 +185,20 @@ typedef struct creator {
     const char *names[VLN_BATCH_MAX];
     registry_model_t models[VLN_BATCH_MAX]; /* latest and versions move on with each creation */
     bool changed[VLN_BATCH_MAX];
+    Valion__V1__Version *latest[VLN_BATCH_MAX]; /* record of the latest, once somebody asked */
+    const registry_rules_t *rules;              /* likewise */
     int64_t now_us;
     registry_batch_t batch;
 } creator_t;
+
+/* One call on its way. */
+typedef struct creation {
+    vln_call_t *call;
+    size_t model; /* index in the creator */
+    Valion__V1__Version *record;
+    semver_t semver;
+    const suggestion_t *suggestion; /* of BUMP_AUTO; NULL: it was not asked, or is the first */
+} creation_t;
 
 static size_t
 model_index(creator_t *self, const char *name)
@@ -262,9 +276,55 @@ check_given(creator_t *self, vln_call_t *call, const semver_t *version, bool bac
     return VLN_OK;
 }
 
-static semver_bump_t
-bump_of(const Valion__V1__CreateVersionRequest *request)
+/* ---- the bump ---- */
+
+/* The model's latest version, as it is recorded or on its way in this batch; NULL, and the call
+ * refused, if it cannot be read. */
+static vln_err_t
+find_latest(creator_t *self, const creation_t *it, Valion__V1__Version **out)
 {
+    const registry_model_t *model = &self->models[it->model];
+    const registry_version_key_t key = {model->name, model->latest, NULL};
+    registry_version_t found;
+    *out = self->latest[it->model];
+    if (*out) {
+        return VLN_OK;
+    }
+    vln_err_t err =
+        registry_store_find_versions(self->worker->store, it->call->arena, &key, 1, &found);
+    if (err == VLN_OK) {
+        vln_assert(found.version);
+        self->latest[it->model] = *out = registry_version_to_wire(it->call, &found);
+    }
+    return err;
+}
+
+/* What the rules say of the difference to the latest; `*sound` false if the call was refused. */
+static vln_err_t
+judge(creator_t *self, creation_t *it, bool *sound)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)it->call->request;
+    Valion__V1__Version *latest = NULL;
+    vln_err_t err = find_latest(self, it, &latest);
+    if (err == VLN_OK && !self->rules) {
+        err = registry_rules_load(self->worker->store, self->arena, &self->rules);
+    }
+    *sound = latest != NULL;
+    if (err != VLN_OK || !*sound) {
+        return err;
+    }
+    vln_arena_t *arena = it->call->arena;
+    const difference_t *difference =
+        registry_change_find(arena, latest, it->record, "the new version");
+    it->suggestion =
+        &registry_change_judge(arena, self->rules, request->context, difference)->suggestion;
+    return VLN_OK;
+}
+
+static semver_bump_t
+bump_of(const creation_t *it)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)it->call->request;
     switch (request->bump) {
     case VALION__V1__BUMP__BUMP_MAJOR:
         return SEMVER_MAJOR;
@@ -272,6 +332,8 @@ bump_of(const Valion__V1__CreateVersionRequest *request)
         return SEMVER_MINOR;
     case VALION__V1__BUMP__BUMP_PRERELEASE:
         return SEMVER_PRERELEASE;
+    case VALION__V1__BUMP__BUMP_AUTO:
+        return it->suggestion ? it->suggestion->bump : SEMVER_PATCH;
     default:
         return SEMVER_PATCH;
     }
@@ -280,46 +342,54 @@ bump_of(const Valion__V1__CreateVersionRequest *request)
 /* The next one. Numbers of versions that were deleted are passed over: they lie at or below the
  * model's highest, so that nobody else has to look. */
 static vln_err_t
-bump_version(creator_t *self, const Valion__V1__CreateVersionRequest *request,
-             const registry_model_t *model, semver_t *out)
+bump_version(creator_t *self, creation_t *it, bool *sound)
 {
+    const Valion__V1__CreateVersionRequest *request = (const void *)it->call->request;
+    const registry_model_t *model = &self->models[it->model];
     semver_t latest;
     semver_t highest;
-    *out = (semver_t){.major = 1};
+    it->semver = (semver_t){.major = 1};
+    if (model->latest && request->bump == VALION__V1__BUMP__BUMP_AUTO) {
+        vln_err_t err = judge(self, it, sound);
+        if (err != VLN_OK || !*sound) {
+            return err;
+        }
+    }
     if (model->latest && semver_parse(model->latest, &latest)) {
-        *out = semver_next(&latest, bump_of(request));
+        it->semver = semver_next(&latest, bump_of(it));
     }
     bool taken = model->highest && semver_parse(model->highest, &highest);
-    while (taken && semver_compare(out, &highest) <= 0) {
+    while (taken && semver_compare(&it->semver, &highest) <= 0) {
         vln_err_t err =
-            registry_store_has_version(self->worker->store, request->model, out, &taken);
+            registry_store_has_version(self->worker->store, request->model, &it->semver, &taken);
         if (err != VLN_OK) {
             return err;
         }
-        *out = taken ? semver_next(out, bump_of(request)) : *out;
+        it->semver = taken ? semver_next(&it->semver, bump_of(it)) : it->semver;
     }
     return VLN_OK;
 }
 
-/* The call's version in *out; *sound false if the call was refused. */
+/* The call's version; *sound false if the call was refused. */
 static vln_err_t
-choose_version(creator_t *self, vln_call_t *call, const registry_model_t *model, semver_t *out,
-               bool *sound)
+choose_version(creator_t *self, creation_t *it, bool *sound)
 {
-    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    const Valion__V1__CreateVersionRequest *request = (const void *)it->call->request;
     *sound = true;
     if (!request->version) {
-        return bump_version(self, request, model, out);
+        return bump_version(self, it, sound);
     }
-    if (!semver_parse(request->version, out)) {
+    if (!semver_parse(request->version, &it->semver)) {
         *sound = false;
-        vln_call_refuse_field(call, "version",
+        vln_call_refuse_field(it->call, "version",
                               "'%s' is not a version as in semver.org: 1.2.3, 1.2.3-rc.1",
                               request->version);
         return VLN_OK;
     }
-    return check_given(self, call, out, request->backport, sound);
+    return check_given(self, it->call, &it->semver, request->backport, sound);
 }
+
+/* ---- the record ---- */
 
 static int
 compare_roles(const void *left, const void *right)
@@ -417,13 +487,12 @@ take_artifacts(creator_t *self, vln_call_t *call, Valion__V1__Version *record, b
 }
 
 static Valion__V1__Version *
-make_record(vln_call_t *call, const registry_model_t *model, const char *version)
+make_record(vln_call_t *call, const registry_model_t *model)
 {
     const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
     Valion__V1__Version *record = vln_arena_alloc(call->arena, sizeof *record);
     valion__v1__version__init(record);
     record->model = request->model;
-    record->version = vln_arena_strdup(call->arena, version);
     record->algorithm =
         request->algorithm ? request->algorithm : vln_arena_strdup(call->arena, model->algorithm);
     record->framework =
@@ -478,12 +547,14 @@ add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__
         row->samples = find_digest(record, "samples");
         row->profile = find_digest(record, "profile");
     }
+    registry_words_of(call->arena, record, &row->words, &row->facets);
     row->record = vln_pb_pack(&record->base, call->arena, &row->record_size);
     memcpy(row->digest, record->digest.data, VLN_DIGEST_BYTES);
     for (size_t i = 0; i < record->n_artifacts; i++) {
         registry_new_artifact_t *artifact = &self->batch.artifacts[self->batch.artifact_count++];
         *artifact = (registry_new_artifact_t){
             .model = record->model, .version = record->version, .role = record->artifacts[i]->role};
+        vln_assert(record->artifacts[i]->digest.data);
         memcpy(artifact->digest, record->artifacts[i]->digest.data, VLN_DIGEST_BYTES);
     }
     char digest[2 * VLN_DIGEST_BYTES + 1];
@@ -497,15 +568,18 @@ add_to_batch(creator_t *self, vln_call_t *call, const semver_t *semver, Valion__
 }
 
 static void
-move_model_on(creator_t *self, size_t at, const semver_t *semver, const char *text)
+move_model_on(creator_t *self, const creation_t *it)
 {
-    registry_model_t *model = &self->models[at];
+    registry_model_t *model = &self->models[it->model];
     semver_t latest;
     bool higher = !model->latest || !semver_parse(model->latest, &latest) ||
-                  semver_compare(semver, &latest) > 0;
-    model->latest = higher ? text : model->latest;
+                  semver_compare(&it->semver, &latest) > 0;
+    if (higher) {
+        model->latest = it->record->version;
+        self->latest[it->model] = it->record;
+    }
     model->versions++;
-    self->changed[at] = true;
+    self->changed[it->model] = true;
 }
 
 static void
@@ -517,9 +591,26 @@ set_digest(ProtobufCBinaryData *out, protobuf_c_boolean *has, const uint8_t *dig
     }
 }
 
+/* Why the version is this one, where the registry chose the bump. */
 static void
-answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
+add_reasons(const creation_t *it, Valion__V1__CreateVersionReply *reply)
 {
+    static const char *const first[] = {"it is the model's first version"};
+    const Valion__V1__CreateVersionRequest *request = (const void *)it->call->request;
+    vln_arena_t *arena = it->call->arena;
+    if (it->suggestion) {
+        reply->reasons = registry_change_reasons(arena, it->suggestion, &reply->n_reasons);
+    } else if (!request->version && request->bump == VALION__V1__BUMP__BUMP_AUTO) {
+        reply->reasons = vln_arena_memdup(arena, first, sizeof first);
+        reply->n_reasons = 1;
+    }
+}
+
+static void
+answer(creator_t *self, const creation_t *it)
+{
+    vln_call_t *call = it->call;
+    Valion__V1__Version *record = it->record;
     const registry_new_version_t *row = &self->batch.versions[self->batch.version_count - 1];
     record->has_stage = record->has_status = record->has_revision = 1;
     record->stage = (Valion__V1__Stage)row->stage;
@@ -532,6 +623,7 @@ answer(creator_t *self, vln_call_t *call, Valion__V1__Version *record)
     Valion__V1__CreateVersionReply *reply = vln_arena_alloc(call->arena, sizeof *reply);
     valion__v1__create_version_reply__init(reply);
     reply->version = record;
+    add_reasons(it, reply);
     vln_call_reply(call, &reply->base);
 }
 
@@ -561,42 +653,46 @@ registry_version_check_size(vln_call_t *call, const Valion__V1__Version *record)
     return true;
 }
 
+/* The version's text into the record; false, and the call refused, if it cannot be stored. */
+static bool
+settle(creator_t *self, creation_t *it)
+{
+    char text[SEMVER_TEXT];
+    semver_t again;
+    if (!semver_parse(semver_format(&it->semver, text), &again)) {
+        vln_call_refuse_field(it->call, "bump", "there is no version after %s that fits: give one",
+                              self->models[it->model].latest);
+        return false;
+    }
+    it->record->version = vln_arena_strdup(it->call->arena, text);
+    return registry_version_check_size(it->call, it->record);
+}
+
 static vln_err_t
 create_one(creator_t *self, vln_call_t *call)
 {
     const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
-    size_t at = model_index(self, request->model);
-    if (!self->models[at].name) {
+    creation_t it = {.call = call, .model = model_index(self, request->model)};
+    size_t blobs_before = self->batch.blob_count;
+    bool sound = false;
+    if (!self->models[it.model].name) {
         vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
                         "there is no model '%s': make it with CreateModel first", request->model);
         return VLN_OK;
     }
-    semver_t semver;
-    bool sound = false;
-    char text[SEMVER_TEXT];
-    vln_err_t err = choose_version(self, call, &self->models[at], &semver, &sound);
-    if (err != VLN_OK || !sound) {
-        return err;
+    it.record = make_record(call, &self->models[it.model]);
+    /* First the bytes: their digest is part of what the bump is computed from. */
+    vln_err_t err = take_artifacts(self, call, it.record, &sound);
+    if (err == VLN_OK && sound) {
+        err = choose_version(self, &it, &sound);
     }
-    semver_t again;
-    if (!semver_parse(semver_format(&semver, text), &again)) {
-        vln_call_refuse_field(call, "bump", "the next version after %s is too long: give one",
-                              self->models[at].latest);
-        return VLN_OK;
-    }
-    size_t blobs_before = self->batch.blob_count;
-    Valion__V1__Version *record = make_record(call, &self->models[at], text);
-    err = take_artifacts(self, call, record, &sound);
-    if (err != VLN_OK || !sound) {
-        return err;
-    }
-    if (!registry_version_check_size(call, record)) {
+    if (err != VLN_OK || !sound || !settle(self, &it)) {
         self->batch.blob_count = blobs_before;
-        return VLN_OK;
+        return err;
     }
-    add_to_batch(self, call, &semver, record);
-    move_model_on(self, at, &semver, record->version);
-    answer(self, call, record);
+    add_to_batch(self, call, &it.semver, it.record);
+    move_model_on(self, &it);
+    answer(self, &it);
     return VLN_OK;
 }
 

@@ -59,6 +59,40 @@ registry_split_lines(vln_arena_t *arena, const char *joined, char ***out, size_t
     }
 }
 
+static bool
+contains(char *const *list, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+registry_change_tags(vln_call_t *call, const registry_tag_change_t *change, const char **tags)
+{
+    char **before = NULL;
+    size_t before_count = 0;
+    size_t count = 0;
+    registry_split_lines(call->arena, *tags, &before, &before_count);
+    char **wanted =
+        vln_arena_alloc(call->arena, (before_count + change->add_count + 1) * sizeof *wanted);
+    for (size_t i = 0; i < before_count; i++) {
+        if (!contains(change->remove, change->remove_count, before[i]) &&
+            !contains(change->add, change->add_count, before[i])) {
+            wanted[count++] = before[i];
+        }
+    }
+    for (size_t i = 0; i < change->add_count; i++) {
+        wanted[count++] = change->add[i];
+    }
+    const char *after = registry_join_tags(call, wanted, count);
+    *tags = after && strcmp(after, *tags) != 0 ? after : *tags;
+    return after != NULL;
+}
+
 char *
 registry_borrowed(const char *text)
 {

@@ -18,6 +18,18 @@ char *registry_borrowed(const char *text);
 
 /* One a line, sorted, each once; NULL, and the call refused, if one is not a tag. */
 const char *registry_join_tags(vln_call_t *call, char *const *tags, size_t count);
+
+typedef struct registry_tag_change {
+    char *const *add;
+    size_t add_count;
+    char *const *remove;
+    size_t remove_count;
+} registry_tag_change_t;
+
+/* *tags, joined, as they are to be: the same pointer if nothing changes. False, and the call refused,
+ * if one is not a tag, or they are too many. */
+bool registry_change_tags(vln_call_t *call, const registry_tag_change_t *change, const char **tags);
+
 /* At most 64 lines, of tags or aliases. */
 void registry_split_lines(vln_arena_t *arena, const char *joined, char ***out, size_t *count);
 

@@ -18,7 +18,6 @@ from suite_support import Suite  # noqa: E402
 from valion.v1 import event_pb2  # noqa: E402
 
 MAX_READY = 700  # tasks that may wait in the orchestrator that the tests start
-THREADS = 4      # of the registry
 LEASE_S = 15
 SILENT_KIND = "test.silent"  # leased when the tests begin, and never heard of again
 PEOPLE = {"alice": "publisher", "bob": "publisher", "vera": "viewer", "olga": "operator"}

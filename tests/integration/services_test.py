@@ -19,7 +19,9 @@ import services_lists
 import services_manager
 import services_orchestrator
 import services_pipelines
+import services_record
 import services_registry
+import services_search
 import services_uploads
 import services_versions
 
@@ -28,7 +30,8 @@ def load_tests(loader, _tests, _pattern):
     """The orchestrator last: there a lease has to run out, which it mostly has by then."""
     modules = (services_calls, services_registry, services_uploads, services_artifacts,
                services_datasets, services_manager, services_evidence, services_versions,
-               services_lists, services_pipelines, services_orchestrator)
+               services_lists, services_search, services_record, services_pipelines,
+               services_orchestrator)
     return unittest.TestSuite(loader.loadTestsFromModule(module) for module in modules)
 
 

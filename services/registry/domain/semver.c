@@ -192,14 +192,15 @@ semver_compare(const semver_t *left, const semver_t *right)
     return order ? order : compare_prereleases(left->prerelease, right->prerelease);
 }
 
-/* "alpha.1" -> "alpha.2", "rc" -> "rc.1". */
+/* "alpha.1" -> "alpha.2", "rc" -> "rc.1", "rc.-0" -> "rc.-0.1": a hyphen is a letter there. */
 static void
 next_prerelease(semver_t *version)
 {
     char *last = strrchr(version->prerelease, '.');
     const char *number = last ? last + 1 : NULL;
     int64_t value = 0;
-    if (number && vln_text_to_i64(number, 0, INT64_MAX - 1, &value)) {
+    if (number && is_numeric(number, strlen(number)) &&
+        vln_text_to_i64(number, 0, INT64_MAX - 1, &value)) {
         size_t stem = (size_t)(number - version->prerelease);
         snprintf(version->prerelease + stem, sizeof version->prerelease - stem, "%lld",
                  (long long)value + 1);
@@ -207,6 +208,12 @@ next_prerelease(semver_t *version)
     }
     size_t len = strlen(version->prerelease);
     snprintf(version->prerelease + len, sizeof version->prerelease - len, ".1");
+}
+
+static int64_t
+next_number(int64_t number)
+{
+    return number < INT64_MAX ? number + 1 : -1;
 }
 
 semver_t
@@ -227,13 +234,13 @@ semver_next(const semver_t *version, semver_bump_t bump)
         return next;
     }
     if (bump == SEMVER_MAJOR) {
-        next.major++;
+        next.major = next_number(next.major);
         next.minor = next.patch = 0;
     } else if (bump == SEMVER_MINOR) {
-        next.minor++;
+        next.minor = next_number(next.minor);
         next.patch = 0;
     } else {
-        next.patch++;
+        next.patch = next_number(next.patch);
     }
     if (bump == SEMVER_PRERELEASE) {
         vln_text_copy(next.prerelease, sizeof next.prerelease, "alpha.1");

@@ -44,7 +44,8 @@ int semver_compare(const semver_t *left, const semver_t *right);
 /*
  * The next version. A prerelease is finished by a bump that its core satisfies already: patch of
  * 1.0.1-alpha.1 is 1.0.1. The prerelease of a release is that of the next patch: 1.0.1-alpha.1.
- * Its text may come out longer than SEMVER_MAX: then semver_parse refuses it.
+ * Its text may come out longer than SEMVER_MAX, and the next of the largest number as -1: then
+ * semver_parse refuses it.
  */
 semver_t semver_next(const semver_t *version, semver_bump_t bump);
 

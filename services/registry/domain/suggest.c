@@ -4,95 +4,154 @@
 #include <string.h>
 #include <time.h>
 
+#include "vln_err.h"
 #include "vln_text.h"
 
-enum { FACTS = 7, NUMBER_OF_DAY_MAX = 999999999 };
+enum { NUMBER_OF_DAY_MAX = 999999999 };
 
-static const double IMPROVEMENT_OF_A_FEATURE = 0.1;
-
-/* A row a condition. The first bump with one that holds wins; all its reasons are told. */
-typedef struct rule {
-    semver_bump_t bump;
-    const char *reason;
-    bool (*holds)(const suggest_context_t *context);
-} rule_t;
-
-static bool
-is_breaking(const suggest_context_t *context)
-{
-    return context->breaking_change;
-}
-
-static bool
-is_new_architecture(const suggest_context_t *context)
-{
-    return context->architecture_change;
-}
-
-static bool
-has_feature(const suggest_context_t *context)
-{
-    return context->new_feature;
-}
-
-static bool
-is_much_better(const suggest_context_t *context)
-{
-    return context->performance_improvement > IMPROVEMENT_OF_A_FEATURE;
-}
-
-static bool
-is_fix(const suggest_context_t *context)
-{
-    return context->bug_fix;
-}
-
-static bool
-is_drift(const suggest_context_t *context)
-{
-    return context->data_drift;
-}
-
-static bool
-is_experiment(const suggest_context_t *context)
-{
-    return context->experimental;
-}
-
-static const rule_t rules[FACTS] = {
-    {SEMVER_MAJOR, "breaking_change: callers have to change", is_breaking},
-    {SEMVER_MAJOR, "architecture_change: it is another kind of model", is_new_architecture},
-    {SEMVER_MINOR, "new_feature: it can do more than before", has_feature},
-    {SEMVER_MINOR, "performance_improvement: above 10 %", is_much_better},
-    {SEMVER_PATCH, "bug_fix: the same, put right", is_fix},
-    {SEMVER_PATCH, "data_drift: fitted anew to data that moved", is_drift},
-    {SEMVER_PRERELEASE, "experimental: not for use yet", is_experiment},
+/* clang-format off */
+static const struct {
+    const char *name;
+    bool number;
+    const char *meaning; /* when nothing better is known */
+} keys[SUGGEST_KEY_COUNT] = {
+    /* key                              name                       number  meaning */
+    [SUGGEST_PERFORMANCE_IMPROVEMENT] = {"performance_improvement", true,  "it is better"},
+    [SUGGEST_BREAKING_CHANGE]         = {"breaking_change",         false, "callers have to change"},
+    [SUGGEST_NEW_FEATURE]             = {"new_feature",             false, "it can do more than before"},
+    [SUGGEST_BUG_FIX]                 = {"bug_fix",                 false, "the same, put right"},
+    [SUGGEST_DATA_DRIFT]              = {"data_drift",              false, "fitted anew to data that moved"},
+    [SUGGEST_ARCHITECTURE_CHANGE]     = {"architecture_change",     false, "it is another kind of model"},
+    [SUGGEST_EXPERIMENTAL]            = {"experimental",            false, "not for use yet"},
+    [SUGGEST_PERFORMANCE_REGRESSION]  = {"performance_regression",  true,  "it is worse"},
+    [SUGGEST_INPUT_REMOVED]           = {"input_removed",           false, "an input is gone"},
+    [SUGGEST_INPUT_ADDED]             = {"input_added",             false, "callers have to give more"},
+    [SUGGEST_OPTIONAL_INPUT_ADDED]    = {"optional_input_added",    false, "callers may give more"},
+    [SUGGEST_INPUT_RETYPED]           = {"input_retyped",           false, "an input takes less than before"},
+    [SUGGEST_INPUT_WIDENED]           = {"input_widened",           false, "an input takes more than before"},
+    [SUGGEST_UNIT_CHANGED]            = {"unit_changed",            false, "a number has another unit"},
+    [SUGGEST_CATEGORY_REMOVED]        = {"category_removed",        false, "a category is no longer known"},
+    [SUGGEST_CATEGORY_ADDED]          = {"category_added",          false, "one more category is known"},
+    [SUGGEST_OUTPUT_CHANGED]          = {"output_changed",          false, "it answers otherwise"},
+    [SUGGEST_TARGET_CHANGED]          = {"target_changed",          false, "it predicts something else"},
+    [SUGGEST_ALGORITHM_CHANGED]       = {"algorithm_changed",       false, "made by another algorithm or framework"},
+    [SUGGEST_HYPERPARAMETER_CHANGED]  = {"hyperparameter_changed",  false, "fitted with other settings"},
+    [SUGGEST_ARTIFACT_CHANGED]        = {"artifact_changed",        false, "its files have other bytes"},
 };
+/* clang-format on */
 
-static void
-add_reason(suggestion_t *self, const char *reason)
+const char *
+suggest_key_name(suggest_key_t key)
 {
-    if (self->reason_count < SUGGEST_REASONS_MAX) {
-        snprintf(self->reasons[self->reason_count++], SUGGEST_REASON, "%s", reason);
-    }
+    return (size_t)key < SUGGEST_KEY_COUNT ? keys[key].name : NULL;
 }
 
-suggestion_t
-suggest_bump(const suggest_context_t *context)
+bool
+suggest_key_parse(const char *name, suggest_key_t *out)
 {
-    suggestion_t out = {.bump = SEMVER_PATCH};
-    for (size_t i = 0; i < FACTS; i++) {
-        bool other = out.reason_count > 0 && rules[i].bump != out.bump;
-        if (!other && rules[i].holds(context)) {
-            out.bump = rules[i].bump;
-            add_reason(&out, rules[i].reason);
+    for (size_t i = 0; i < SUGGEST_KEY_COUNT; i++) {
+        if (strcmp(keys[i].name, name) == 0) {
+            *out = (suggest_key_t)i;
+            return true;
         }
     }
-    if (out.reason_count == 0) {
-        add_reason(&out, "nothing that was said of the change asks for more than a patch");
-    }
-    return out;
+    return false;
 }
+
+bool
+suggest_key_is_number(suggest_key_t key)
+{
+    return keys[key].number;
+}
+
+/* ---- bump ---- */
+
+void
+suggest_add_reason(suggestion_t *self, const char *sentence)
+{
+    if (self->reason_count < SUGGEST_REASONS_MAX) {
+        vln_text_copy(self->reasons[self->reason_count++], sizeof *self->reasons, sentence);
+    }
+}
+
+static bool
+matches(const suggest_rule_t *rule, const suggest_context_t *context)
+{
+    return context->of[rule->key] > rule->threshold;
+}
+
+static bool
+is_before(const suggest_rule_t *left, const suggest_rule_t *right)
+{
+    return left->order != right->order ? left->order < right->order
+                                       : strcmp(left->name, right->name) < 0;
+}
+
+/* What is said of the key, or else what it means; of a number also what it was compared with. */
+static void
+explain(const suggest_question_t *question, const suggest_rule_t *rule, suggestion_t *out)
+{
+    char line[sizeof *out->reasons];
+    bool explained = false;
+    for (size_t i = 0; i < question->fact_count; i++) {
+        const suggest_fact_t *fact = &question->facts[i];
+        if (fact->key == rule->key) {
+            snprintf(line, sizeof line, "%s: %s", keys[rule->key].name, fact->sentence);
+            suggest_add_reason(out, line);
+            explained = true;
+        }
+    }
+    if (explained) {
+        return;
+    }
+    if (keys[rule->key].number) {
+        snprintf(line, sizeof line, "%s: %.6g is above %.6g", keys[rule->key].name,
+                 question->context->of[rule->key], rule->threshold);
+    } else {
+        snprintf(line, sizeof line, "%s: %s", keys[rule->key].name, keys[rule->key].meaning);
+    }
+    suggest_add_reason(out, line);
+}
+
+/* The next one after `last`, or the first, that matches and gives `bump` (NULL: any). */
+static const suggest_rule_t *
+next_match(const suggest_question_t *question, const suggest_rule_t *last,
+           const semver_bump_t *bump)
+{
+    const suggest_rule_t *best = NULL;
+    for (size_t i = 0; i < question->rule_count; i++) {
+        const suggest_rule_t *rule = &question->rules[i];
+        bool wanted = matches(rule, question->context) && (!bump || rule->bump == *bump) &&
+                      (!last || is_before(last, rule));
+        if (wanted && (!best || is_before(rule, best))) {
+            best = rule;
+        }
+    }
+    return best;
+}
+
+void
+suggest_bump(const suggest_question_t *question, suggestion_t *out)
+{
+    bool told[SUGGEST_KEY_COUNT] = {false};
+    *out = (suggestion_t){.bump = SEMVER_PATCH};
+    vln_assert(question->rule_count <= SUGGEST_RULES_MAX);
+    out->rule = next_match(question, NULL, NULL);
+    if (!out->rule) {
+        suggest_add_reason(out, "none of the rules matches what is known of the change: patch");
+        return;
+    }
+    out->bump = out->rule->bump;
+    for (const suggest_rule_t *rule = out->rule; rule;
+         rule = next_match(question, rule, &out->bump)) {
+        if (!told[rule->key]) {
+            explain(question, rule, out);
+        }
+        told[rule->key] = true;
+    }
+}
+
+/* ---- schemes ---- */
 
 static semver_t
 first_version(void)
