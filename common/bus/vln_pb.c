@@ -445,3 +445,28 @@ vln_pb_enum_knows(const ProtobufCEnumDescriptor *descriptor, int value)
 {
     return protobuf_c_enum_descriptor_get_value(descriptor, value) != NULL;
 }
+
+static size_t
+put_varint(uint8_t *out, uint64_t value)
+{
+    size_t len = 0;
+    while (value >= 0x80) {
+        out[len++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    out[len++] = (uint8_t)value;
+    return len;
+}
+
+const uint8_t *
+vln_pb_wrap(vln_arena_t *arena, uint32_t number, const uint8_t *packed, size_t size,
+            size_t *out_size)
+{
+    enum { LENGTH_DELIMITED = 2, VARINT_MAX = 10 };
+    uint8_t *out = vln_arena_alloc(arena, size + 2 * VARINT_MAX);
+    size_t len = put_varint(out, (uint64_t)number << 3 | LENGTH_DELIMITED);
+    len += put_varint(out + len, size);
+    memcpy(out + len, packed, size);
+    *out_size = len + size;
+    return out;
+}

@@ -51,4 +51,9 @@ uint8_t *vln_pb_pack(const ProtobufCMessage *message, vln_arena_t *arena, size_t
 /* True if the enum has a value of this number (a newer peer may send one that has not). */
 bool vln_pb_enum_knows(const ProtobufCEnumDescriptor *descriptor, int value);
 
+/* A packed message as the field of that number of a message that has nothing else, packed, in the
+ * arena. */
+const uint8_t *vln_pb_wrap(vln_arena_t *arena, uint32_t number, const uint8_t *packed, size_t size,
+                           size_t *out_size);
+
 #endif

@@ -8,6 +8,7 @@
 #include "vln_pb_test_node.h"
 
 #include "valion/v1/header.pb-c.h"
+#include "valion/v1/registry.pb-c.h"
 
 TestSuite(vln_pb, .timeout = 20);
 
@@ -376,4 +377,29 @@ Test(vln_pb, knows_the_values_of_an_enum)
 {
     cr_expect(vln_pb_enum_knows(&valion__v1__status__descriptor, 17));
     cr_expect(not(vln_pb_enum_knows(&valion__v1__status__descriptor, 99)));
+}
+
+Test(vln_pb, wraps_a_packed_message_as_the_field_of_another)
+{
+    vln_arena_t *arena = vln_arena_new(1024 * 1024);
+    static char text[70000];
+    static const size_t lengths[] = {0, 1, 100, 127, 128, 16383, 16384, 69999};
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < VLN_COUNT(lengths); i++) {
+        Valion__V1__Model model = VALION__V1__MODEL__INIT;
+        Valion__V1__GetModelReply reply = VALION__V1__GET_MODEL_REPLY__INIT;
+        text[lengths[i]] = '\0';
+        model.description = text;
+        reply.model = &model;
+        size_t size = 0;
+        size_t wrapped_size = 0;
+        size_t wanted_size = 0;
+        const uint8_t *packed = vln_pb_pack(&model.base, arena, &size);
+        const uint8_t *wrapped = vln_pb_wrap(arena, 1, packed, size, &wrapped_size);
+        const uint8_t *wanted = vln_pb_pack(&reply.base, arena, &wanted_size);
+        cr_expect(wrapped_size == wanted_size && memcmp(wrapped, wanted, wanted_size) == 0,
+                  "%zu bytes", lengths[i]);
+        text[lengths[i]] = 'x';
+    }
+    vln_arena_destroy(&arena);
 }

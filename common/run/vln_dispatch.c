@@ -48,8 +48,7 @@ void
 vln_dispatch_limit(const vln_service_config_t *service, vln_queue_t *queue)
 {
     for (size_t i = 0; i < service->method_count; i++) {
-        unsigned flags = service->methods[i].flags;
-        if ((flags & VLN_BATCHES) && (flags & VLN_MUTATES)) {
+        if (service->methods[i].flags & VLN_BATCHES) {
             vln_queue_limit_takers(queue, i, 1);
         }
     }

@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "vln_pb.h"
+
 #include "range.h"
 #include "registry.h"
 #include "registry_search_store.h"
@@ -10,7 +12,8 @@
 #include "valion/v1/registry.pb-c.h"
 
 enum {
-    VERSIONS_AT_ONCE = 64, /* records of at most 64 KiB, in the arena of one call */
+    VERSIONS_AT_ONCE = 64,         /* records of at most 64 KiB, in the arena of one call */
+    GET_VERSION_REPLY_VERSION = 1, /* number of the field `version` of GetVersionReply */
 };
 
 void
@@ -45,10 +48,13 @@ answer_version(vln_call_t *call, const registry_version_key_t *key,
                         key->model);
         return;
     }
-    NEW(call->arena, Valion__V1__GetVersionReply, reply, valion__v1__get_version_reply__init);
-    reply->version = registry_version_to_wire(call, version);
-    if (reply->version) {
-        vln_call_reply(call, &reply->base);
+    size_t size = 0;
+    const uint8_t *packed = registry_version_pack(call, version, &size);
+    if (packed) {
+        size_t reply_size = 0;
+        const uint8_t *reply =
+            vln_pb_wrap(call->arena, GET_VERSION_REPLY_VERSION, packed, size, &reply_size);
+        vln_call_reply_packed(call, reply, reply_size);
     }
 }
 

@@ -90,25 +90,33 @@ void
 registry_get_model(void *worker, vln_call_t **calls, size_t count)
 {
     registry_worker_t *self = worker;
+    const char *names[VLN_BATCH_MAX];
+    vln_call_t *asked[VLN_BATCH_MAX];
+    registry_model_t models[VLN_BATCH_MAX];
+    size_t ask_count = 0;
     for (size_t i = 0; i < count; i++) {
         const Valion__V1__GetModelRequest *request = (const void *)calls[i]->request;
-        registry_model_t model;
-        if (!registry_check_model_name(calls[i], request->name)) {
-            continue;
+        if (registry_check_model_name(calls[i], request->name)) {
+            names[ask_count] = request->name;
+            asked[ask_count++] = calls[i];
         }
-        vln_err_t err =
-            registry_store_find_model(self->store, calls[i]->arena, request->name, &model);
-        if (err == VLN_NOT_FOUND) {
-            registry_refuse_no_model(calls[i], request->name);
-            continue;
-        }
+    }
+    if (ask_count == 0) {
+        return;
+    }
+    vln_err_t err =
+        registry_store_find_models(self->store, asked[0]->arena, names, ask_count, models);
+    for (size_t i = 0; i < ask_count; i++) {
         if (err != VLN_OK) {
-            vln_call_refuse_store(calls[i], err);
-            continue;
+            vln_call_refuse_store(asked[i], err);
+        } else if (!models[i].name) {
+            registry_refuse_no_model(asked[i], names[i]);
+        } else {
+            NEW(asked[i]->arena, Valion__V1__GetModelReply, reply,
+                valion__v1__get_model_reply__init);
+            reply->model = registry_model_to_wire(asked[i]->arena, &models[i]);
+            vln_call_reply(asked[i], &reply->base);
         }
-        NEW(calls[i]->arena, Valion__V1__GetModelReply, reply, valion__v1__get_model_reply__init);
-        reply->model = registry_model_to_wire(calls[i]->arena, &model);
-        vln_call_reply(calls[i], &reply->base);
     }
 }
 

@@ -30,6 +30,8 @@ const vln_pg_stmt_t registry_statements[] = {
         "                 minor DESC, patch DESC, prerelease DESC LIMIT 1))"
         " ON CONFLICT DO NOTHING RETURNING " MODEL_COLUMNS},
     [FIND_MODEL] = {"find_model", "SELECT " MODEL_COLUMNS " FROM model WHERE name = $1"},
+    [FIND_MODELS] = {"find_models",
+        "SELECT " MODEL_COLUMNS " FROM model WHERE name = ANY ($1::text[])"},
     [SAVE_MODEL] = {"save_model",
         "UPDATE model SET description = $2, tags = $3, revision = revision + 1, updated = now()"
         " WHERE name = $1 RETURNING " MODEL_COLUMNS},
@@ -84,6 +86,10 @@ const vln_pg_stmt_t registry_statements[] = {
         "  LEFT JOIN alias n ON n.model = k.model AND n.key = lower(k.alias COLLATE \"C\")"
         "  JOIN version v ON v.model = k.model AND v.version ="
         "       CASE WHEN k.alias IS NULL THEN coalesce(k.version, m.latest) ELSE n.version END"},
+    [FIND_BY_TEXT] = {"find_by_text",
+        "SELECT " VERSION_COLUMNS ", k.at"
+        "  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (model, version, at)"
+        "  JOIN version v ON v.model = k.model AND v.version = k.version"},
     [LOCK_VERSION] = {"lock_version",
         "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND version = $2"
         " FOR NO KEY UPDATE"},

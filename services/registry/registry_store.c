@@ -185,9 +185,10 @@ registry_store_delete_model(registry_store_t *self, const char *name)
 
 /* ---- versions ---- */
 
-vln_err_t
-registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const char *const *names,
-                           size_t count, registry_model_t *out, int64_t *now_us)
+/* The rows of these names, in the order of the names; *now_us too where the statement has it. */
+static vln_err_t
+read_models(registry_store_t *self, vln_arena_t *arena, size_t statement, const char *const *names,
+            size_t count, registry_model_t *out, int64_t *now_us)
 {
     vln_pg_array_t *array = vln_pg_array_new(arena, VLN_PG_TEXT);
     for (size_t i = 0; i < count; i++) {
@@ -197,9 +198,11 @@ registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const cha
     vln_pg_args_t args = {0};
     vln_pg_array(&args, array);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, LOCK_MODELS, &args, &result);
+    vln_err_t err = vln_pg_run(self->pg, statement, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
-        *now_us = vln_pg_get_us(result, row, REGISTRY_MODEL_COLUMN_COUNT);
+        if (now_us) {
+            *now_us = vln_pg_get_us(result, row, REGISTRY_MODEL_COLUMN_COUNT);
+        }
         for (size_t i = 0; i < count; i++) {
             if (strcmp(names[i], vln_pg_get_text(result, row, 0)) == 0) {
                 out[i] = registry_store_read_model(result, row, arena);
@@ -208,6 +211,20 @@ registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const cha
     }
     PQclear(result);
     return err;
+}
+
+vln_err_t
+registry_store_find_models(registry_store_t *self, vln_arena_t *arena, const char *const *names,
+                           size_t count, registry_model_t *out)
+{
+    return read_models(self, arena, FIND_MODELS, names, count, out, NULL);
+}
+
+vln_err_t
+registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const char *const *names,
+                           size_t count, registry_model_t *out, int64_t *now_us)
+{
+    return read_models(self, arena, LOCK_MODELS, names, count, out, now_us);
 }
 
 static vln_err_t
@@ -493,18 +510,22 @@ registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
     vln_pg_array_t *models = vln_pg_array_new(arena, VLN_PG_TEXT);
     vln_pg_array_t *versions = vln_pg_array_new(arena, VLN_PG_TEXT);
     vln_pg_array_t *aliases = vln_pg_array_new(arena, VLN_PG_TEXT);
+    bool by_text = true; /* the common case needs neither models nor aliases */
     for (size_t i = 0; i < count; i++) {
         vln_pg_array_add_text(models, keys[i].model);
         vln_pg_array_add_text(versions, keys[i].version);
         vln_pg_array_add_text(aliases, keys[i].alias);
+        by_text = by_text && keys[i].version && !keys[i].alias;
         out[i] = (registry_version_t){0};
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, models);
     vln_pg_array(&args, versions);
-    vln_pg_array(&args, aliases);
+    if (!by_text) {
+        vln_pg_array(&args, aliases);
+    }
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, FIND_VERSIONS, &args, &result);
+    vln_err_t err = vln_pg_run(self->pg, by_text ? FIND_BY_TEXT : FIND_VERSIONS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
         size_t at = (size_t)vln_pg_get_i64(result, row, REGISTRY_VERSION_COLUMN_COUNT) - 1;
         out[at] = registry_store_read_version(result, row, arena);

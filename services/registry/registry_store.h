@@ -73,6 +73,11 @@ VLN_MUST_USE vln_err_t registry_store_create_model(registry_store_t *self, vln_a
 VLN_MUST_USE vln_err_t registry_store_find_model(registry_store_t *self, vln_arena_t *arena,
                                                  const char *name, registry_model_t *out);
 
+/* The models of these names; one that is missing has name NULL. */
+VLN_MUST_USE vln_err_t registry_store_find_models(registry_store_t *self, vln_arena_t *arena,
+                                                  const char *const *names, size_t count,
+                                                  registry_model_t *out);
+
 /* Description and tags as they are to be; its revision and time are read. It is locked. */
 VLN_MUST_USE vln_err_t registry_store_save_model(registry_store_t *self, vln_arena_t *arena,
                                                  registry_model_t *model);

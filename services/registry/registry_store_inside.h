@@ -15,6 +15,7 @@ enum {
     INSERT_EVENTS,
     CREATE_MODEL,
     FIND_MODEL,
+    FIND_MODELS,
     SAVE_MODEL,
     DELETE_MODEL,
     LOCK_MODELS,
@@ -26,6 +27,7 @@ enum {
     LINE_TOP,
     HAS_VERSION,
     FIND_VERSIONS,
+    FIND_BY_TEXT,
     LOCK_VERSION,
     LOCK_PRODUCTION,
     SAVE_VERSION,
@@ -105,8 +107,8 @@ enum { REGISTRY_MODEL_COLUMN_COUNT = 13 };
 #define REGISTRY_VERSION_COLUMNS                                                          \
     "v.version, v.stage, v.status, v.revision, v.created, v.updated, v.digest, v.record," \
     " v.signature, v.samples, v.profile, v.status_reason, v.description, v.tags,"         \
-    " v.open_grants, (SELECT string_agg(a.alias, E'\\n' ORDER BY a.key) FROM alias a"     \
-    "   WHERE a.model = v.model AND a.version = v.version)"
+    " v.open_grants, nullif(array_to_string(ARRAY(SELECT a.alias FROM alias a"            \
+    "   WHERE a.model = v.model AND a.version = v.version ORDER BY a.key), E'\\n'), '')"
 registry_version_t registry_store_read_version(const PGresult *result, int row, vln_arena_t *arena);
 enum { REGISTRY_VERSION_COLUMN_COUNT = 16 };
 

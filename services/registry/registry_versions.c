@@ -795,12 +795,25 @@ lay_over(vln_arena_t *arena, const registry_version_t *version, Valion__V1__Vers
     if (version->tags) {
         registry_split_lines(arena, version->tags, &wire->tags, &wire->n_tags);
     }
+}
+
+/* Stage, status, revision, times, aliases: what a record as created does not have. */
+static void
+add_state(vln_arena_t *arena, const registry_version_t *version, Valion__V1__Version *wire)
+{
     if (version->aliases) {
         registry_split_lines(arena, version->aliases, &wire->aliases, &wire->n_aliases);
     }
     wire->status_reason = registry_borrowed(version->status_reason);
     set_digest(&wire->samples_digest, &wire->has_samples_digest, version->samples);
     set_digest(&wire->profile_digest, &wire->has_profile_digest, version->profile);
+    wire->has_stage = wire->has_status = wire->has_revision = 1;
+    wire->stage = (Valion__V1__Stage)version->stage;
+    wire->status = (Valion__V1__VersionStatus)registry_version_status(version);
+    wire->revision = (uint64_t)version->revision;
+    wire->has_created_us = wire->has_updated_us = 1;
+    wire->created_us = version->created_us;
+    wire->updated_us = version->updated_us;
 }
 
 Valion__V1__Version *
@@ -820,12 +833,28 @@ registry_version_to_wire(vln_call_t *call, const registry_version_t *version)
         }
     }
     lay_over(call->arena, version, wire);
-    wire->has_stage = wire->has_status = wire->has_revision = 1;
-    wire->stage = (Valion__V1__Stage)version->stage;
-    wire->status = (Valion__V1__VersionStatus)registry_version_status(version);
-    wire->revision = (uint64_t)version->revision;
-    wire->has_created_us = wire->has_updated_us = 1;
-    wire->created_us = version->created_us;
-    wire->updated_us = version->updated_us;
+    add_state(call->arena, version, wire);
     return wire;
+}
+
+/* Packed messages one after the other are one: what a record lacks may follow it. */
+const uint8_t *
+registry_version_pack(vln_call_t *call, const registry_version_t *version, size_t *size)
+{
+    vln_pb_scan_t scan;
+    bool is_as_created = !version->description && !version->tags && !version->signature;
+    if (!is_as_created || vln_pb_scan(&valion__v1__version__descriptor, version->record,
+                                      version->record_size, &scan) != VLN_OK) {
+        Valion__V1__Version *wire = registry_version_to_wire(call, version);
+        return wire ? vln_pb_pack(&wire->base, call->arena, size) : NULL;
+    }
+    Valion__V1__Version state = VALION__V1__VERSION__INIT;
+    add_state(call->arena, version, &state);
+    size_t state_size = 0;
+    const uint8_t *bytes = vln_pb_pack(&state.base, call->arena, &state_size);
+    uint8_t *out = vln_arena_alloc(call->arena, version->record_size + state_size);
+    memcpy(out, version->record, version->record_size);
+    memcpy(out + version->record_size, bytes, state_size);
+    *size = version->record_size + state_size;
+    return out;
 }

@@ -19,6 +19,10 @@ VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **call
  * cannot be read. */
 Valion__V1__Version *registry_version_to_wire(vln_call_t *call, const registry_version_t *version);
 
+/* The same, packed, without unpacking a record that is as it was created. */
+const uint8_t *registry_version_pack(vln_call_t *call, const registry_version_t *version,
+                                     size_t *size);
+
 /* What is stored must be small enough for every reply that it stands in later: a record that no
  * reader takes would be lost. False, and the call refused, if it is not. */
 bool registry_version_check_size(vln_call_t *call, const Valion__V1__Version *version);

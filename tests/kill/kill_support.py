@@ -63,27 +63,30 @@ class Caller:
             self.socket.close()
             self.socket = None
 
-    def try_once(self, header, body, wait_s):
+    def try_once(self, header, body, wait_s, raw=None):
         """Frames of an answer, or None."""
         if self.socket is None:
             self.connect()
-        self.socket.send_multipart([header.SerializeToString(), body])
+        frames = [header.SerializeToString(), body]
+        self.socket.send_multipart(frames if raw is None else [*frames, raw])
         if self.socket.poll(int(wait_s * 1000) + 500):
             return self.socket.recv_multipart()
         self.close()
         return None
 
-    def call(self, name, fields=None, seconds=60.0, wait_s=2.0):
+    def call(self, name, fields=None, seconds=60.0, wait_s=2.0, raw=None, ticket=None):
         """The reply to "service.Method", under one request id however often it is asked; None when
         the time was over, so that nobody knows. What will not pass by itself is raised."""
         method, until = METHODS[name], time.monotonic() + seconds
         body = method.input_type._concrete_class(**(fields or {})).SerializeToString()
         header = header_pb2.Header(request_id=uuid.uuid4().bytes, service=name.split(".")[0],
                                    method=method.name, remaining_ms=int(wait_s * 1000))
+        if ticket is not None:
+            header.ticket.CopyFrom(ticket)
         while time.monotonic() < until:
             header.attempt += 1
             self.again += header.attempt > 1
-            frames = self.try_once(header, body, wait_s)
+            frames = self.try_once(header, body, wait_s, raw)
             if frames is None:
                 continue
             answer = header_pb2.Header.FromString(frames[0])
