@@ -305,7 +305,7 @@ registry_list_versions(void *worker, vln_call_t **calls, size_t count)
     registry_worker_t *self = worker;
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
-    version_query_t query;
+    version_query_t query = {0};
     if (!take_version_query(call, (const void *)call->request, &query)) {
         return;
     }

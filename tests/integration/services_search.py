@@ -161,6 +161,7 @@ class Versions(ServicesTest):
             with self.subTest(range=text, with_prereleases=with_prereleases):
                 self.assertEqual(self.found(model=self.model, range=text,
                                             include_prerelease=with_prereleases), wanted)
+                self.assertEqual(len(self.found(model=self.model)), 6)  # a range is not kept
         found, token = [], b""
         while True:
             reply = self.vera.get("ListVersions", {"model": self.model, "range": "1.2.0 || 2.x",
