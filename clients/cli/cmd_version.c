@@ -15,6 +15,7 @@
 
 enum {
     ARTIFACTS_MAX = 32,
+    DATASETS_MAX = 32,
     PAIRS_MAX = 256,
     KEY_MAX = 251,
     INLINE_EACH = 64 * 1024,
@@ -158,6 +159,34 @@ take_change(cli_t *cli, creation_t *self)
     return true;
 }
 
+/* Where it comes from, if anything is said of it. */
+static bool
+take_lineage(cli_t *cli, creation_t *self)
+{
+    Valion__V1__Lineage *lineage = vln_arena_alloc(self->arena, sizeof *lineage);
+    valion__v1__lineage__init(lineage);
+    lineage->parent_version = cli_text_option(cli, "parent");
+    lineage->source = cli_text_option(cli, "source");
+    lineage->dataset_digests =
+        vln_arena_alloc(self->arena, DATASETS_MAX * sizeof *lineage->dataset_digests);
+    size_t at = 0;
+    for (const char *text; (text = cli_args_next(&cli->args, "trained-on", &at));) {
+        uint8_t *digest = vln_arena_alloc(self->arena, VLN_DIGEST_BYTES);
+        if (lineage->n_dataset_digests == DATASETS_MAX ||
+            strlen(text) != 2 * (size_t)VLN_DIGEST_BYTES ||
+            !vln_hex_decode(text, digest, VLN_DIGEST_BYTES)) {
+            cli_fail(CLI_USAGE, "--trained-on: at most %d digests, each of %d hex digits",
+                     DATASETS_MAX, 2 * VLN_DIGEST_BYTES);
+            return false;
+        }
+        lineage->dataset_digests[lineage->n_dataset_digests++] =
+            (ProtobufCBinaryData){VLN_DIGEST_BYTES, digest};
+    }
+    bool any = lineage->parent_version || lineage->source || lineage->n_dataset_digests;
+    self->request.lineage = any ? lineage : NULL;
+    return true;
+}
+
 static bool
 take_options(cli_t *cli, creation_t *self)
 {
@@ -175,7 +204,7 @@ take_options(cli_t *cli, creation_t *self)
     out->framework = cli_text_option(cli, "framework");
     out->description = cli_text_option(cli, "description");
     out->target = cli_text_option(cli, "target");
-    return take_change(cli, self) &&
+    return take_change(cli, self) && take_lineage(cli, self) &&
            take_pairs(cli, self, "param", &out->hyperparameters, &out->n_hyperparameters) &&
            take_pairs(cli, self, "dataset-info", &out->dataset_info, &out->n_dataset_info) &&
            take_metrics(cli, self);

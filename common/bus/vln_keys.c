@@ -597,6 +597,44 @@ init_signing(const char *folder, const char *secret_name, const char *public_nam
     return err;
 }
 
+/* Rows of principals_first that people may change: what the others may do comes with the program. */
+static bool
+is_of_people(const char *name)
+{
+    return strcmp(name, "admin") == 0 || strcmp(name, "worker") == 0;
+}
+
+static bool
+may_the_same(const vln_principal_t *left, const vln_principal_t *right)
+{
+    bool same = left->roles == right->roles && left->kind_count == right->kind_count;
+    for (size_t i = 0; same && i < left->kind_count; i++) {
+        same = strcmp(left->kinds[i], right->kinds[i]) == 0;
+    }
+    return same;
+}
+
+/* An installation of an older release: its key stays, what it may do becomes as it is today. Else a
+ * validator, say, would ask for tasks of a kind that its certificate does not name, and get none. */
+static vln_err_t
+update_service(const char *folder, vln_principal_t *wanted)
+{
+    char public_folder[PATH_TEXT];
+    char path[PATH_TEXT];
+    vln_principal_t found;
+    join(public_folder, folder, "public", "");
+    join(path, public_folder, wanted->name, certificate_end);
+    vln_err_t err = vln_keys_load_principal(path, &found);
+    if (err || may_the_same(&found, wanted)) {
+        return err;
+    }
+    vln_info("keys.updated", kv_str("name", wanted->name));
+    char *text = certificate_text(found.public_key, NULL, wanted);
+    err = replace_file(path, text, FILE_PUBLIC);
+    wipe_text(&text);
+    return err;
+}
+
 static vln_err_t
 init_principals(const char *folder)
 {
@@ -606,7 +644,10 @@ init_principals(const char *folder)
         vln_assert(vln_roles_parse(principals_first[i].roles, &principal.roles));
         vln_assert(parse_kinds(principals_first[i].kinds, &principal));
         vln_err_t err = vln_keys_new_principal(folder, &principal);
-        if (err && err != VLN_ALREADY_EXISTS) {
+        if (err == VLN_ALREADY_EXISTS) {
+            err = is_of_people(principal.name) ? VLN_OK : update_service(folder, &principal);
+        }
+        if (err) {
             return err;
         }
     }

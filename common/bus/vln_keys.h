@@ -77,7 +77,7 @@ VLN_MUST_USE vln_err_t vln_keys_revoke(const char *folder, const char *name);
 /*
  * Makes what is missing of a whole installation: bus.key, ticket and audit keys, and one principal
  * for each built-in service plus "admin" and "worker" (roles in docs/operations.md). Keys that are
- * there stay. Safe to run twice.
+ * there stay; roles and kinds of a built-in service become those of this release. Safe to run twice.
  */
 VLN_MUST_USE vln_err_t vln_keys_init(const char *folder);
 

@@ -180,6 +180,38 @@ Test(vln_keys, lists_the_built_in_principals_by_name)
     free(list);
 }
 
+/* The certificate of an older release, with its key. */
+static void
+give_kinds(const char *name, const char *kinds)
+{
+    vln_principal_t principal;
+    char file[64];
+    snprintf(file, sizeof file, "public/%s.key", name);
+    cr_assert(vln_keys_load_principal(in_folder(file), &principal) == VLN_OK);
+    cr_assert(vln_keys_revoke(folder, name) == VLN_OK);
+    principal.kind_count = 1;
+    snprintf(principal.kinds[0], sizeof principal.kinds[0], "%s", kinds);
+    cr_assert(vln_keys_new_principal(folder, &principal) == VLN_OK);
+}
+
+Test(vln_keys, brings_what_services_may_do_up_to_date_and_leaves_people_alone)
+{
+    vln_principal_t before;
+    vln_principal_t after;
+    cr_assert(vln_keys_init(folder) == VLN_OK);
+    give_kinds("validator", "validate");
+    give_kinds("worker", "mine");
+    cr_assert(vln_keys_load_principal(in_folder("public/validator.key"), &before) == VLN_OK);
+    cr_assert(vln_keys_init(folder) == VLN_OK);
+    cr_assert(vln_keys_load_principal(in_folder("public/validator.key"), &after) == VLN_OK);
+    cr_expect(eq(str, before.public_key, after.public_key));
+    cr_expect(before.kind_count == 1);
+    cr_expect(after.kind_count == 4);
+    cr_assert(vln_keys_load_principal(in_folder("public/worker.key"), &after) == VLN_OK);
+    cr_expect(after.kind_count == 1);
+    cr_expect(eq(str, after.kinds[0], "mine"));
+}
+
 static void
 write_file(const char *name, const char *text)
 {

@@ -668,6 +668,36 @@ settle(creator_t *self, creation_t *it)
     return registry_version_check_size(it->call, it->record);
 }
 
+/* A parent that is not there could never be shown, and its number may be somebody else's later. */
+static vln_err_t
+check_parent(creator_t *self, vln_call_t *call, bool *sound)
+{
+    const Valion__V1__CreateVersionRequest *request = (const void *)call->request;
+    const char *parent = request->lineage ? request->lineage->parent_version : NULL;
+    *sound = true;
+    for (size_t i = 0; parent && i < self->batch.version_count; i++) {
+        char text[SEMVER_TEXT];
+        const registry_new_version_t *other = &self->batch.versions[i];
+        if (strcmp(other->model, request->model) == 0 &&
+            strcmp(semver_format(&other->semver, text), parent) == 0) {
+            return VLN_OK;
+        }
+    }
+    if (!parent) {
+        return VLN_OK;
+    }
+    const registry_version_key_t key = {.model = request->model, .version = parent};
+    registry_version_t found;
+    vln_err_t err = registry_store_find_versions(self->worker->store, call->arena, &key, 1, &found);
+    *sound = err == VLN_OK && found.version;
+    if (err == VLN_OK && !found.version) {
+        vln_call_refuse_field(call, "lineage.parent_version",
+                              "there is no version '%.64s' of %s: name one that there is, or none",
+                              parent, request->model);
+    }
+    return err;
+}
+
 static vln_err_t
 create_one(creator_t *self, vln_call_t *call)
 {
@@ -680,9 +710,13 @@ create_one(creator_t *self, vln_call_t *call)
                         "there is no model '%s': make it with CreateModel first", request->model);
         return VLN_OK;
     }
+    vln_err_t err = check_parent(self, call, &sound);
+    if (err != VLN_OK || !sound) {
+        return err;
+    }
     it.record = make_record(call, &self->models[it.model]);
     /* First the bytes: their digest is part of what the bump is computed from. */
-    vln_err_t err = take_artifacts(self, call, it.record, &sound);
+    err = take_artifacts(self, call, it.record, &sound);
     if (err == VLN_OK && sound) {
         err = choose_version(self, &it, &sound);
     }

@@ -187,6 +187,15 @@ class A_Audit(Record):
         path, _ = self.export(first, code=1)
         self.assertIn("entry 5 is missing", self.verify(first, path, 1))
 
+    def test_3_names_the_first_of_two_rows_that_changed_places(self):
+        self.tampered()
+        first.sql("UPDATE event.log SET position = CASE position WHEN 4 THEN -7 ELSE -4 END"
+                  " WHERE position IN (4, 7); UPDATE event.log SET position = -position"
+                  " WHERE position < 0")
+        path, said = self.export(first, code=1)
+        self.assertIn("DATA_LOSS: entry 4 is not what was logged", said)
+        self.assertIn("entry 4 is not what was logged", self.verify(first, path, 1))
+
     def test_4_sees_a_tail_that_was_deleted_though_its_heads_are_stored(self):
         self.tampered()
         first.sql(f"DELETE FROM event.log WHERE position > {JOBS}")

@@ -1,4 +1,5 @@
 """Models, versions, artifacts and the event log, good and bad."""
+import concurrent.futures
 import hashlib
 import os
 import time
@@ -101,6 +102,29 @@ class Versions(ServicesTest):
                 answer = self.alice.ask("CreateVersion", {"model": self.model, "version": again})
                 self.expect(answer, "ALREADY_EXISTS", "EXISTS")
         self.assertEqual(self.make_version("1.2.4-rc.1+x").version, "1.2.4-rc.1+x")
+
+    def test_64_creators_at_once_get_64_versions(self):
+        self.make_model()
+        callers = [connect(Principal, "alice") for _ in range(64)]
+        with concurrent.futures.ThreadPoolExecutor(len(callers)) as pool:
+            replies = list(pool.map(lambda each: each.get("CreateVersion", {"model": self.model}),
+                                    callers))
+        for each in callers:
+            each.close()
+        self.assertEqual(sorted(int(each.version.version.rsplit(".", 1)[1]) for each in replies),
+                         list(range(64)))
+        model = self.vera.get("GetModel", {"name": self.model}).model
+        self.assertEqual((model.latest_version, model.versions), ("1.0.63", 64))
+
+    def test_of_many_who_give_the_same_version_one_gets_it(self):
+        self.make_model()
+        callers = [connect(Principal, "alice") for _ in range(16)]
+        with concurrent.futures.ThreadPoolExecutor(len(callers)) as pool:
+            answers = list(pool.map(lambda each: each.ask("CreateVersion", {
+                "model": self.model, "version": "2.0.0"}).status, callers))
+        for each in callers:
+            each.close()
+        self.assertEqual(sorted(answers), ["ALREADY_EXISTS"] * 15 + ["OK"])
 
     def test_a_version_below_its_line(self):
         self.make_model()

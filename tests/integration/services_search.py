@@ -208,6 +208,9 @@ class Versions(ServicesTest):
     def test_a_parent_stays_while_it_has_children(self):
         self.make(self.model, "1.0.0")
         self.make(self.model, "1.0.1", lineage=registry_pb2.Lineage(parent_version="1.0.0"))
+        self.expect_field(self.alice.ask("CreateVersion", {
+            "model": self.model, "lineage": registry_pb2.Lineage(parent_version="0.9.0")}),
+            "lineage.parent_version")
         gone = {"model": self.model, "version": "1.0.0"}
         refused = self.expect(self.alice.ask("DeleteVersion", gone), "FAILED_PRECONDITION", "STATE")
         self.assertIsNotNone(refused)

@@ -1,4 +1,5 @@
 """What a kill test needs beside a suite: callers that try again, and a careful hand."""
+import collections
 import os
 import signal
 import time
@@ -46,6 +47,8 @@ class Caller:
 
     def __init__(self, suite, principal="admin"):
         self.buses, self.turn, self.socket, self.again = suite.bus.split(","), 0, None, 0
+        self.refusals = collections.Counter()  # by status, of answers that were tried again
+        self.answered = []  # (begun, ended) of each call that was answered
         self.server = zmq.auth.load_certificate(os.path.join(suite.keys, "bus.key"))[0]
         self.public, self.secret = zmq.auth.load_certificate(
             os.path.join(suite.keys, "secret", principal + ".key_secret"))
@@ -83,6 +86,7 @@ class Caller:
                                    method=method.name, remaining_ms=int(wait_s * 1000))
         if ticket is not None:
             header.ticket.CopyFrom(ticket)
+        begun = time.monotonic()
         while time.monotonic() < until:
             header.attempt += 1
             self.again += header.attempt > 1
@@ -91,8 +95,11 @@ class Caller:
                 continue
             answer = header_pb2.Header.FromString(frames[0])
             if answer.status == common_pb2.STATUS_OK:
+                self.answered.append((begun, time.monotonic()))
+                self.raw = frames[2] if len(frames) > 2 else None
                 return method.output_type._concrete_class.FromString(frames[1])
             if answer.status not in PASSES_BY_ITSELF:
                 raise RuntimeError(f"{name}: {answer.message}")
+            self.refusals[common_pb2.Status.Name(answer.status).removeprefix("STATUS_")] += 1
             time.sleep(0.1)  # the peer said that it is busy or away: asked again at a slow pace
         return None

@@ -104,6 +104,30 @@ class Uploader(RegistryUser):
             raise
 
 
+class Reader(RegistryUser):
+    """Reads what an uploader stored, piece by piece, and checks it."""
+
+    def __init__(self, suite, number, uploaders):
+        super().__init__(suite, number)
+        self.uploaders, self.read, self.wrong = uploaders, 0, []
+
+    def work(self):
+        stored = [item for user in self.uploaders for item in list(user.stored.items())[-20:]]
+        if not stored:
+            time.sleep(PAUSE_S)
+            return
+        digest, size = self.chance.choice(stored)
+        hashed = hashlib.sha256()
+        for offset in range(0, size, CHUNK):
+            if self.call("registry.GetChunk", {"digest": digest, "offset": offset,
+                                               "size_bytes": CHUNK}) is None:
+                return
+            hashed.update(self.caller.raw)
+        self.read += 1
+        if hashed.digest() != digest:
+            self.wrong.append(digest)
+
+
 class Promoter(RegistryUser):
     """One model, version after version: made, judged by a report, staged, in production."""
 

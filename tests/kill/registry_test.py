@@ -1,5 +1,6 @@
-"""Kill registries at random moments while versions are made, contents uploaded and versions
-promoted; then let SQL and sha256 look for anything dangling, half or twice.
+"""Kill registries, or what they work with, at random moments while versions are made, contents
+uploaded and read and versions promoted; then let SQL and sha256 look for anything dangling, half or
+twice, and say how long nobody was answered after each kill.
 
 Starts a suite of its own. Prints one table; exit 1 if a line of it is wrong.
 """
@@ -12,14 +13,19 @@ parser = argparse.ArgumentParser()
 for word in ("root", "bin", "python", "var"):
     parser.add_argument("--" + word, required=True)
 parser.add_argument("--kills", type=int, default=30)
+parser.add_argument("--names", default="registry0,registry1", help="whom to kill")
+parser.add_argument("--gap", type=float, help="seconds from kill to kill [up to 0.7 by chance]")
 parser.add_argument("--seed", type=int, default=1)
 args = parser.parse_args()
 sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
 
+import bisect  # noqa: E402
+import collections  # noqa: E402
 import random  # noqa: E402
+import statistics  # noqa: E402
 
 from kill_support import kill  # noqa: E402
-from registry_load import Creator, Promoter, Uploader, sha256  # noqa: E402
+from registry_load import Creator, Promoter, Reader, Uploader, sha256  # noqa: E402
 from registry_record import Record  # noqa: E402
 from services_support import what_logs_say  # noqa: E402
 from suite_support import Suite  # noqa: E402
@@ -45,13 +51,31 @@ def prepare():
 
 def kill_all(users):
     """As many kills as asked, mostly while the last one is still being recovered from."""
-    chance, killed = random.Random(args.seed), 0
-    until = time.monotonic() + 3 * args.kills + 60
-    while killed < args.kills and time.monotonic() < until:
+    chance, killed = random.Random(args.seed), []
+    until = time.monotonic() + (3 + (args.gap or 0)) * args.kills + 60
+    while len(killed) < args.kills and time.monotonic() < until:
         assert all(user.failure is None for user in users), [user.failure for user in users]
-        time.sleep(chance.uniform(0.05, 0.7))
-        killed += kill(suite, chance.choice(("registry0", "registry1")))
+        time.sleep(args.gap or chance.uniform(0.05, 0.7))
+        name = chance.choice(args.names.split(","))
+        if kill(suite, name):
+            killed.append((name, time.monotonic()))
     return killed
+
+
+def recoveries(users, killed):
+    """For each name the seconds from its kills until a creation that began after was answered."""
+    spans = sorted(span for user in users if isinstance(user, Creator)
+                   for span in user.caller.answered)
+    begun = [each for each, _ in spans]
+    out = {}
+    for name, at in killed:
+        later = [ended for _, ended in spans[bisect.bisect_left(begun, at):][:200]]
+        if later:
+            out.setdefault(name, []).append(min(later) - at)
+    return [(f"seconds until creations go on after {name}, median", "%.2f" % statistics.median(each),
+             True) for name, each in sorted(out.items())] + [
+            (f"… longest of {len(each)}", "%.2f" % max(each), True)
+            for name, each in sorted(out.items())]
 
 
 def audit():
@@ -129,7 +153,8 @@ def main():
     uploaders = [Uploader(suite, 10 + i, MODELS) for i in range(2)]
     promoter = Promoter(suite, 20, PROMOTED)
     promoter.data = sha256(DATA)
-    users = [*(Creator(suite, 1 + i, MODELS) for i in range(4)), *uploaders, promoter]
+    reader = Reader(suite, 30, uploaders)
+    users = [*(Creator(suite, 1 + i, MODELS) for i in range(4)), *uploaders, promoter, reader]
     for user in users:
         user.start()
     start = time.monotonic()
@@ -143,7 +168,13 @@ def main():
     while record.log()[2] and time.monotonic() < until:
         time.sleep(0.2)
     calls, again = sum(user.calls for user in users), sum(user.caller.again for user in users)
-    lines = [("kills of a registry", killed, killed == args.kills),
+    refusals = sum((user.caller.refusals for user in users), collections.Counter())
+    lines = [("kills of " + args.names, len(killed), len(killed) == args.kills),
+             *recoveries(users, killed),
+             *((f"answers {status}, tried again", count, True)
+               for status, count in refusals.items()),
+             ("contents read whole", reader.read, reader.read > 0),
+             ("of them wrong", len(reader.wrong), not reader.wrong),
              ("seconds", round(seconds), True), ("calls", calls, True),
              ("tries beyond the first", again, True),
              ("users that failed", sum(user.failure is not None for user in users),
