@@ -463,7 +463,7 @@ vln_pb_wrap(vln_arena_t *arena, uint32_t number, const uint8_t *packed, size_t s
             size_t *out_size)
 {
     enum { LENGTH_DELIMITED = 2, VARINT_MAX = 10 };
-    uint8_t *out = vln_arena_alloc(arena, size + 2 * VARINT_MAX);
+    uint8_t *out = vln_arena_alloc(arena, size + 2 * (size_t)VARINT_MAX);
     size_t len = put_varint(out, (uint64_t)number << 3 | LENGTH_DELIMITED);
     len += put_varint(out + len, size);
     memcpy(out + len, packed, size);

@@ -185,26 +185,31 @@ registry_store_delete_model(registry_store_t *self, const char *name)
 
 /* ---- versions ---- */
 
-/* The rows of these names, in the order of the names; *now_us too where the statement has it. */
+typedef struct model_names {
+    const char *const *names;
+    size_t count;
+} model_names_t;
+
+/* The rows of these names, in the order of the names. With `now_us` they are locked. */
 static vln_err_t
-read_models(registry_store_t *self, vln_arena_t *arena, size_t statement, const char *const *names,
-            size_t count, registry_model_t *out, int64_t *now_us)
+read_models(registry_store_t *self, vln_arena_t *arena, const model_names_t *names,
+            registry_model_t *out, int64_t *now_us)
 {
     vln_pg_array_t *array = vln_pg_array_new(arena, VLN_PG_TEXT);
-    for (size_t i = 0; i < count; i++) {
-        vln_pg_array_add_text(array, names[i]);
+    for (size_t i = 0; i < names->count; i++) {
+        vln_pg_array_add_text(array, names->names[i]);
         out[i] = (registry_model_t){0};
     }
     vln_pg_args_t args = {0};
     vln_pg_array(&args, array);
     PGresult *result = NULL;
-    vln_err_t err = vln_pg_run(self->pg, statement, &args, &result);
+    vln_err_t err = vln_pg_run(self->pg, now_us ? LOCK_MODELS : FIND_MODELS, &args, &result);
     for (int row = 0; err == VLN_OK && row < PQntuples(result); row++) {
         if (now_us) {
             *now_us = vln_pg_get_us(result, row, REGISTRY_MODEL_COLUMN_COUNT);
         }
-        for (size_t i = 0; i < count; i++) {
-            if (strcmp(names[i], vln_pg_get_text(result, row, 0)) == 0) {
+        for (size_t i = 0; i < names->count; i++) {
+            if (strcmp(names->names[i], vln_pg_get_text(result, row, 0)) == 0) {
                 out[i] = registry_store_read_model(result, row, arena);
             }
         }
@@ -217,14 +222,16 @@ vln_err_t
 registry_store_find_models(registry_store_t *self, vln_arena_t *arena, const char *const *names,
                            size_t count, registry_model_t *out)
 {
-    return read_models(self, arena, FIND_MODELS, names, count, out, NULL);
+    const model_names_t wanted = {names, count};
+    return read_models(self, arena, &wanted, out, NULL);
 }
 
 vln_err_t
 registry_store_lock_models(registry_store_t *self, vln_arena_t *arena, const char *const *names,
                            size_t count, registry_model_t *out, int64_t *now_us)
 {
-    return read_models(self, arena, LOCK_MODELS, names, count, out, now_us);
+    const model_names_t wanted = {names, count};
+    return read_models(self, arena, &wanted, out, now_us);
 }
 
 static vln_err_t
