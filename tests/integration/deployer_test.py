@@ -6,6 +6,7 @@ HTTP. What goes wrong is said, and traffic stays where it was.
 """
 import argparse
 import csv
+import datetime
 import json
 import os
 import signal
@@ -247,6 +248,17 @@ class Rollouts(unittest.TestCase):
                          [(3, "1.0.0"), (2, "1.0.1"), (1, "1.0.0")])
         self.assertIn("rollback to revision 1: a test", revisions[0].why)
         self.assertEqual(revisions[1].until_us > revisions[1].from_us, True)
+        for time_us, traffic in ((revisions[1].from_us + 1000, {"1.0.1": "live", "1.0.0": "beside"}),
+                                 (revisions[0].from_us + 1000, {"1.0.0": "live", "1.0.1": "beside"}),
+                                 (revisions[2].from_us - 60_000_000, {})):
+            self.assertEqual(self.traffic_at(time_us), traffic)
+
+    def traffic_at(self, time_us):
+        """Of each version that was there: whether it had the traffic."""
+        moment = datetime.datetime.fromtimestamp(time_us / 1e6, datetime.timezone.utc).isoformat()
+        done = suite.cli("-o", "json", "at", moment, "--env", "staging", "--model", "Houses")
+        assert done.returncode == 0, done.stderr
+        return {each["version"]: each["traffic"] for each in json.loads(done.stdout)}
 
     def test_04_a_task_deploys_and_waits(self):
         spec = deployer_pb2.RolloutSpec(model="Houses", version="1.0.1", environment="staging")
