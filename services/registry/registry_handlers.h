@@ -1,10 +1,8 @@
 /*
- * registry_handlers - a function for each method, in the order of registry_methods.c, which says
- * which file holds it: models in registry_models.c, versions in registry_handlers.c, lists of both in
- * registry_search.c, a version's changes in registry_changes.c and registry_signature.c, stages in registry_stages.c, reports, policies and grants in files of these
- * names, bytes in registry_blobs.c and registry_uploads.c, data sets in registry_datasets.c, the
- * version manager in registry_manager.c and registry_rules.c, the log in registry_events.c. `worker` is a
- * registry_worker_t.
+ * registry_handlers - a function for each method, in the order of registry_methods.c; `worker` is a
+ * registry_worker_t. They lie in folders by family: versions/ (models, versions, lists, changes),
+ * artifacts/ (uploads, contents, data sets), evidence/ (policies, reports), stages/ (promotion,
+ * grants), manager/ (numbers, rules, differences), card/ (cards, lineage), log/ (events, heads).
  */
 #ifndef REGISTRY_HANDLERS_H
 #define REGISTRY_HANDLERS_H
