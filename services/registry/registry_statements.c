@@ -304,11 +304,17 @@ const vln_pg_stmt_t registry_statements[] = {
         " WHERE environment = $1 AND opened <= t.at AND (closed IS NULL OR closed > t.at)"
         "   AND ($3::text IS NULL OR model = $3) AND seq > $4::bigint"
         " ORDER BY seq LIMIT $5::integer"},
+    /* Stages but the first are few, and have an index. */
     [COUNT_ALL] = {"count_all",
-        "SELECT (SELECT count(*) FROM model), count(*), count(*) FILTER (WHERE stage = 1),"
-        "       count(*) FILTER (WHERE stage = 2), count(*) FILTER (WHERE stage = 3),"
-        "       count(*) FILTER (WHERE stage = 4),"
-        "       (SELECT coalesce(sum(size_bytes), 0)::bigint FROM blob) FROM version"},
+        "SELECT models, versions, versions - staging - production - archived, staging, production,"
+        "       archived, bytes"
+        "  FROM (SELECT count(*), coalesce(sum(versions), 0)::bigint FROM model)"
+        "           AS m (models, versions),"
+        "       (SELECT (SELECT count(*) FROM version WHERE stage = 2),"
+        "               (SELECT count(*) FROM version WHERE stage = 3),"
+        "               (SELECT count(*) FROM version WHERE stage = 4))"
+        "           AS s (staging, production, archived),"
+        "       (SELECT coalesce(sum(size_bytes), 0)::bigint FROM blob) AS b (bytes)"},
 };
 /* clang-format on */
 

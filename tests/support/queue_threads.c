@@ -14,6 +14,8 @@ enum { TAKERS = 4, ITEMS = 20000 };
 
 static vln_queue_t *queue;
 static vln_outbox_t *outbox;
+static size_t
+    of_one_taker; /* items of the lane that one may take at a time: no lock but the queue's */
 
 static void *
 take_all(void *arg)
@@ -23,9 +25,13 @@ take_all(void *arg)
          batch = vln_queue_take(queue, &lane)) {
         while (batch) {
             vln_item_t *next = batch->next;
+            if (lane == 1) {
+                of_one_taker++;
+            }
             vln_outbox_put(outbox, batch);
             batch = next;
         }
+        vln_queue_done(queue, lane);
     }
     return arg;
 }
@@ -37,6 +43,7 @@ main(void)
     static const size_t batches[] = {1, 16};
     pthread_t threads[TAKERS];
     queue = vln_queue_new(VLN_COUNT(batches), batches);
+    vln_queue_limit_takers(queue, 1, 1);
     outbox = vln_outbox_new();
     for (int i = 0; i < TAKERS; i++) {
         vln_assert(pthread_create(&threads[i], NULL, take_all, NULL) == 0);
@@ -56,6 +63,7 @@ main(void)
     for (int i = 0; i < TAKERS; i++) {
         pthread_join(threads[i], NULL);
     }
+    vln_assert(of_one_taker == ITEMS / VLN_COUNT(batches));
     printf("%zu items came back\n", back);
     vln_queue_destroy(&queue);
     vln_outbox_destroy(&outbox);
