@@ -230,8 +230,8 @@ Test(semver, refuses_every_text_of_the_public_list)
         "+justmeta",
         "9.8.7+meta+meta",
         "9.8.7-whatever+meta+meta",
-        "99999999999999999999999.999999999999999999.99999999999999999----RC-SNAPSHOT.12.09.1---"
-        "-----------------------------..12",
+        ("99999999999999999999999.999999999999999999.99999999999999999----RC-SNAPSHOT.12.09.1---"
+         "-----------------------------..12"),
     };
     for (size_t i = 0; i < VLN_COUNT(invalid); i++) {
         semver_t version;
