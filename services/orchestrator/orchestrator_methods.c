@@ -18,7 +18,7 @@ const vln_method_t orchestrator_methods[] = {
     {"CancelJob",    orchestrator_cancel_job,    PEOPLE | SERVICES, VLN_MUTATES,               4096},
     {"RequeueJob",   orchestrator_requeue_job,   PEOPLE,            VLN_MUTATES,               1024},
     {"LeaseTasks",   orchestrator_lease_tasks,   VLN_ROLE(WORKER),  VLN_BATCHES | VLN_PARKS,   8192},
-    {"Heartbeat",    orchestrator_heartbeat,     VLN_ROLE(WORKER),  VLN_BATCHES,               131072},
+    {"Heartbeat",    orchestrator_heartbeat,     VLN_ROLE(WORKER),  0,                         131072},
     {"CompleteTask", orchestrator_complete_task, VLN_ROLE(WORKER),  VLN_BATCHES,               65536},
     {"CompleteTasks", orchestrator_complete_tasks, VLN_ROLE(WORKER), VLN_BATCHES,              262144},
     {"ApplyPipeline", orchestrator_apply_pipeline, OPERATORS,        VLN_MUTATES,              327680},

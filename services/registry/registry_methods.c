@@ -59,7 +59,7 @@ const vln_method_t registry_methods[] = {
     {"GetChangelog",    registry_get_changelog,     READERS,   0,                         1024},
     {"GetModelCard",    registry_get_model_card,    READERS,   0,                         1024},
     {"GetLineage",      registry_get_lineage,       READERS,   0,                         1024},
-    {"ReadEvents",      registry_read_events,       READERS,   VLN_BATCHES | VLN_PARKS,   8192},
+    {"ReadEvents",      registry_read_events,       READERS,   VLN_PARKS,                 8192},
     {"SignHead",        registry_sign_head,         OPERATORS, 0,                         1024},
     {"ListHeads",       registry_list_heads,        READERS,   0,                         1024},
 };
