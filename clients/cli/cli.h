@@ -127,9 +127,6 @@ char **cli_text_options(const cli_t *cli, const char *name, size_t *count);
 bool cli_enum_option(const cli_t *cli, const char *name, const ProtobufCEnumDescriptor *type,
                      int *out);
 
-/* The number that an option names, *has false where it was not given; false, and said, if it is none. */
-bool cli_number_option(const cli_t *cli, const char *name, uint64_t *out, protobuf_c_boolean *has);
-
 /* Colours, "" where they are not shown. */
 const char *cli_bold(const cli_t *cli);
 const char *cli_plain(const cli_t *cli);

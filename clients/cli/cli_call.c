@@ -370,20 +370,6 @@ cli_enum_option(const cli_t *cli, const char *name, const ProtobufCEnumDescripto
     return false;
 }
 
-bool
-cli_number_option(const cli_t *cli, const char *name, uint64_t *out, protobuf_c_boolean *has)
-{
-    const char *text = cli_args_get(&cli->args, name);
-    int64_t number = 0;
-    *has = text != NULL;
-    if (text && !vln_text_to_i64(text, 0, INT64_MAX, &number)) {
-        cli_fail(CLI_USAGE, "--%s: \"%.32s\" is no number", name, text);
-        return false;
-    }
-    *out = (uint64_t)number;
-    return true;
-}
-
 const char *
 cli_bold(const cli_t *cli)
 {

@@ -73,10 +73,12 @@ cli_exit_t
 cmd_model_update(cli_t *cli)
 {
     Valion__V1__UpdateModelRequest message = VALION__V1__UPDATE_MODEL_REQUEST__INIT;
-    if (!cli_number_option(cli, "revision", &message.expected_revision,
-                           &message.has_expected_revision)) {
-        return CLI_USAGE;
+    int64_t revision = 0;
+    if (!cli_args_number(&cli->args, "revision", 0, INT64_MAX, 0, &revision)) {
+        return cli_fail(CLI_USAGE, "%s", cli->args.why);
     }
+    message.has_expected_revision = cli_args_has(&cli->args, "revision");
+    message.expected_revision = (uint64_t)revision;
     message.name = cli_text_word(cli, 0);
     message.description = cli_text_option(cli, "description");
     message.add_tags = cli_text_options(cli, "add-tag", &message.n_add_tags);

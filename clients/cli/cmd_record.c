@@ -54,7 +54,7 @@ cmd_version_lineage(cli_t *cli)
         return cli_fail(CLI_USAGE, "MODEL or MODEL@VERSION is wanted, such as houses@1.0.0");
     }
     if (!cli_args_number(&cli->args, "depth", 1, 20, 5, &depth)) {
-        return cli_fail(CLI_USAGE, "--depth is a number from 1 to 20");
+        return cli_fail(CLI_USAGE, "%s", cli->args.why);
     }
     message.model = version.model;
     message.version = version.version;

@@ -389,11 +389,15 @@ cmd_version_update(cli_t *cli)
     Valion__V1__UpdateVersionRequest message = VALION__V1__UPDATE_VERSION_REQUEST__INIT;
     cli_reference_t version;
     int status;
-    if (!cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status) ||
-        !cli_number_option(cli, "revision", &message.expected_revision,
-                           &message.has_expected_revision)) {
+    int64_t revision = 0;
+    if (!cli_enum_option(cli, "status", &valion__v1__version_status__descriptor, &status)) {
         return CLI_USAGE;
     }
+    if (!cli_args_number(&cli->args, "revision", 0, INT64_MAX, 0, &revision)) {
+        return cli_fail(CLI_USAGE, "%s", cli->args.why);
+    }
+    message.has_expected_revision = cli_args_has(&cli->args, "revision");
+    message.expected_revision = (uint64_t)revision;
     cli_reference_parse(cli_args_word(&cli->args, 0), &version);
     if (!version.version) {
         return cli_fail(CLI_USAGE, "MODEL@VERSION is wanted, such as houses@1.0.0");

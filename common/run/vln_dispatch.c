@@ -44,16 +44,6 @@ vln_dispatch_batches(const vln_service_config_t *service, size_t *batch_max)
     }
 }
 
-void
-vln_dispatch_limit(const vln_service_config_t *service, vln_queue_t *queue)
-{
-    for (size_t i = 0; i < service->method_count; i++) {
-        if (service->methods[i].flags & VLN_BATCHES) {
-            vln_queue_limit_takers(queue, i, 1);
-        }
-    }
-}
-
 int
 vln_dispatch_lane(const vln_dispatch_t *self, const char *method)
 {

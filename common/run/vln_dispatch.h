@@ -41,9 +41,6 @@ void vln_dispatch_destroy(vln_dispatch_t **self_p);
 /* Lane of a method: its row in the service's table, then GetHealth, GetStats; -1 if none. */
 int vln_dispatch_lane(const vln_dispatch_t *self, const char *method);
 size_t vln_dispatch_lanes(const vln_service_config_t *service);
-/* Batches of a method are made one at a time: while one is with the database the next one grows, and
- * other methods have the other threads. */
-void vln_dispatch_limit(const vln_service_config_t *service, vln_queue_t *queue);
 void vln_dispatch_batches(const vln_service_config_t *service, size_t *batch_max);
 
 /* Frame loop: answer without a handler. Packs as a worker would. */

@@ -23,8 +23,7 @@ struct vln_queue {
     bool closed;
     list_t *lists;
     size_t *batch_max;
-    size_t *takers_max;
-    size_t *takers;
+    bool *taken; /* of a lane that batches: its one taker is at work */
 };
 
 static void
@@ -51,11 +50,9 @@ vln_queue_new(size_t lanes, const size_t *batch_max)
     self->lanes = lanes;
     self->lists = vln_calloc(lanes, sizeof *self->lists);
     self->batch_max = vln_memdup(batch_max, lanes * sizeof *batch_max);
-    self->takers_max = vln_calloc(lanes, sizeof *self->takers_max);
-    self->takers = vln_calloc(lanes, sizeof *self->takers);
+    self->taken = vln_calloc(lanes, sizeof *self->taken);
     for (size_t i = 0; i < lanes; i++) {
         list_init(&self->lists[i]);
-        self->takers_max[i] = SIZE_MAX;
     }
     return self;
 }
@@ -69,8 +66,7 @@ vln_queue_destroy(vln_queue_t **self_p)
         pthread_mutex_destroy(&self->mutex);
         free(self->lists);
         free(self->batch_max);
-        free(self->takers_max);
-        free(self->takers);
+        free(self->taken);
         free(self);
         *self_p = NULL;
     }
@@ -89,16 +85,10 @@ vln_queue_put(vln_queue_t *self, size_t lane, vln_item_t *item)
 }
 
 void
-vln_queue_limit_takers(vln_queue_t *self, size_t lane, size_t takers_max)
-{
-    self->takers_max[lane] = takers_max;
-}
-
-void
 vln_queue_done(vln_queue_t *self, size_t lane)
 {
     pthread_mutex_lock(&self->mutex);
-    self->takers[lane]--;
+    self->taken[lane] = false;
     bool wake = self->waiting_takers > 0 && self->lists[lane].first;
     pthread_mutex_unlock(&self->mutex);
     if (wake) {
@@ -115,7 +105,7 @@ find_lane(const vln_queue_t *self, bool *empty)
     for (size_t i = 0; i < self->lanes; i++) {
         size_t lane = (self->turn + i) % self->lanes;
         *empty = *empty && !self->lists[lane].first;
-        if (self->lists[lane].first && self->takers[lane] < self->takers_max[lane]) {
+        if (self->lists[lane].first && !self->taken[lane]) {
             return lane;
         }
     }
@@ -154,7 +144,7 @@ vln_queue_take(vln_queue_t *self, size_t *lane)
     if (found < self->lanes) {
         batch = cut_batch(&self->lists[found], self->batch_max[found]);
         self->turn = found + 1;
-        self->takers[found]++;
+        self->taken[found] = self->batch_max[found] > 1;
         *lane = found;
     }
     pthread_mutex_unlock(&self->mutex);

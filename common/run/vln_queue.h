@@ -23,9 +23,8 @@ void vln_queue_destroy(vln_queue_t **self_p);
 
 void vln_queue_put(vln_queue_t *self, size_t lane, vln_item_t *item);
 
-/* At most so many takers have items of this lane at once, each until vln_queue_done: what waits
- * meanwhile becomes a larger batch. For lanes of which each take ends in one; before the first take. */
-void vln_queue_limit_takers(vln_queue_t *self, size_t lane, size_t takers_max);
+/* What was taken of a lane that batches is done with. Such a lane has one taker at a time: what waits
+ * meanwhile becomes a larger batch, and other lanes have the other takers. */
 void vln_queue_done(vln_queue_t *self, size_t lane);
 
 /*

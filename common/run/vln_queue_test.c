@@ -47,6 +47,7 @@ take_all(void *arg)
             count++;
         }
         cr_assert(count <= batches[lane]);
+        vln_queue_done(self->queue, lane);
         batch = vln_queue_take(self->queue, &lane);
     }
     return NULL;
@@ -155,12 +156,11 @@ take_limited(void *arg)
     return NULL;
 }
 
-Test(vln_queue, a_lane_has_as_many_takers_as_it_allows_and_loses_nothing)
+Test(vln_queue, a_lane_that_batches_has_one_taker_and_loses_nothing)
 {
     limited_t self = {.queue = vln_queue_new(LANES, batches)};
     pthread_t threads[TAKERS];
     pthread_mutex_init(&self.mutex, NULL);
-    vln_queue_limit_takers(self.queue, 1, 1);
     for (size_t i = 0; i < TAKERS; i++) {
         cr_assert(pthread_create(&threads[i], NULL, take_limited, &self) == 0);
     }
@@ -181,7 +181,6 @@ Test(vln_queue, what_waits_for_the_one_taker_becomes_its_next_batch)
 {
     vln_queue_t *queue = vln_queue_new(LANES, batches);
     size_t lane = 0;
-    vln_queue_limit_takers(queue, 1, 1);
     for (int i = 0; i < 3; i++) {
         vln_queue_put(queue, 1, &number_new(1, i)->item);
     }

@@ -124,7 +124,6 @@ start_dispatch(vln_service_t *self)
     size_t *batches = vln_calloc(lanes, sizeof *batches);
     vln_dispatch_batches(&self->config, batches);
     self->queue = vln_queue_new(lanes, batches);
-    vln_dispatch_limit(&self->config, self->queue);
     free(batches);
     const vln_dispatch_config_t config = {.service = &self->config,
                                           .queue = self->queue,

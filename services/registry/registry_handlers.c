@@ -1,7 +1,5 @@
 #include "registry_handlers.h"
 
-#include <strings.h>
-
 #include "vln_pb.h"
 
 #include "range.h"
@@ -116,9 +114,7 @@ registry_get_version(void *worker, vln_call_t **calls, size_t count)
             vln_call_refuse_field(calls[i], "alias", "ask by version or by alias, not by both");
             continue;
         }
-        bool latest = request->alias && strcasecmp(request->alias, "latest") == 0;
-        keys[ask_count] =
-            (registry_version_key_t){request->model, version, latest ? NULL : request->alias};
+        keys[ask_count] = registry_version_key(request->model, version, request->alias);
         asked[ask_count++] = calls[i];
     }
     for (size_t at = 0; at < ask_count; at += VERSIONS_AT_ONCE) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vln_text.h"
 
@@ -507,6 +508,13 @@ registry_store_read_version(const PGresult *result, int row, vln_arena_t *arena)
     out.samples = registry_store_bytes(result, row, 9, arena, &size);
     out.profile = registry_store_bytes(result, row, 10, arena, &size);
     return out;
+}
+
+registry_version_key_t
+registry_version_key(const char *model, const char *version, const char *alias)
+{
+    bool latest = alias && strcasecmp(alias, "latest") == 0;
+    return (registry_version_key_t){model, version, latest ? NULL : alias};
 }
 
 vln_err_t

@@ -186,6 +186,10 @@ typedef struct registry_version_key {
     const char *alias;   /* instead of the version; NULL: none */
 } registry_version_key_t;
 
+/* As a request names one: the alias "latest", in any case, is the latest. */
+registry_version_key_t registry_version_key(const char *model, const char *version,
+                                            const char *alias);
+
 /* One answer a key, in order; `version` NULL where there is none. */
 VLN_MUST_USE vln_err_t registry_store_find_versions(registry_store_t *self, vln_arena_t *arena,
                                                     const registry_version_key_t *keys,

@@ -42,6 +42,17 @@ def kill(suite, name):
         os.close(process)
 
 
+def audit(suite):
+    """Last line of `valion audit verify` on an export, and whether it was content."""
+    exported = os.path.join(suite.folder, "export.jsonl")
+    done = suite.cli("event", "export", "--file", exported)
+    assert done.returncode == 0, done.stderr
+    done = suite.cli("audit", "verify", "--export", exported, "--key",
+                     os.path.join(suite.keys, "audit.pub"))
+    said = (done.stdout + done.stderr).strip().splitlines()
+    return (said or [""])[-1], done.returncode == 0
+
+
 class Caller:
     """A plain REQ socket of a principal's, over every broker in turn; for one thread."""
 

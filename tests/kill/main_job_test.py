@@ -25,6 +25,7 @@ parser.add_argument("--only", help="kill nothing but these, comma-separated: bus
 args = parser.parse_args()
 sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
 
+from kill_support import audit  # noqa: E402
 from main_job_load import Jobs, Killer, Predictions, Runs  # noqa: E402
 from main_job_record import Record  # noqa: E402
 from services_support import what_logs_say  # noqa: E402
@@ -115,16 +116,6 @@ def await_settled(record):
         time.sleep(0.5)
         left = record.left_behind()
     return left
-
-
-def audit():
-    """Last line of `valion audit verify` on an export, and whether it was content."""
-    exported = os.path.join(args.var, "export.jsonl")
-    cli("event", "export", "--file", exported)
-    done = suite.cli("audit", "verify", "--export", exported, "--key",
-                     os.path.join(suite.keys, "audit.pub"))
-    said = (done.stdout + done.stderr).strip().splitlines()
-    return (said or [""])[-1], done.returncode == 0
 
 
 def check_submitted(name, user, rows, ended_well):
@@ -236,7 +227,7 @@ def main():
         *check_submitted("jobs", jobs, record.jobs, JOB_ENDS),
         *record.checks(),
         *((name, len(found), not found) for name, found in left.items()),
-        ("audit verify of the export", *audit()),
+        ("audit verify of the export", *audit(suite)),
         *check_endpoints(runs.caller, asking),
         *check_predictions(killer, asking, calm),
         *record.check_answers({each.model: each.versions for each in asking}),

@@ -24,7 +24,7 @@ import collections  # noqa: E402
 import random  # noqa: E402
 import statistics  # noqa: E402
 
-from kill_support import kill  # noqa: E402
+from kill_support import audit, kill  # noqa: E402
 from registry_load import Creator, Promoter, Reader, Uploader, sha256  # noqa: E402
 from registry_record import Record  # noqa: E402
 from services_support import what_logs_say  # noqa: E402
@@ -78,16 +78,6 @@ def recoveries(users, killed):
             for name, each in sorted(out.items())]
 
 
-def audit():
-    exported = os.path.join(args.var, "export.jsonl")
-    done = suite.cli("event", "export", "--file", exported)
-    assert done.returncode == 0, done.stderr
-    done = suite.cli("audit", "verify", "--export", exported, "--key",
-                     os.path.join(suite.keys, "audit.pub"))
-    said = (done.stdout + done.stderr).strip().splitlines()
-    return (said or [""])[-1], done.returncode == 0
-
-
 def check_versions(users, record):
     told = {digest: of[:2] for user in users for digest, of in user.versions.items()}
     unknown = {digest for user in users for digest in user.unknown}
@@ -127,7 +117,7 @@ def check_record(uploaders, record):
     entries, gaps, waiting = record.log()
     broken, wrong, beside = (record.broken_histories(), record.wrong_models(),
                              record.events_beside())
-    said, good = audit()
+    said, good = audit(suite)
     return [("contents checked by sha256", blobs, blobs > 0),
             ("contents missing or others", len(bad), not bad),
             ("uploads accepted", stored, stored > 0),

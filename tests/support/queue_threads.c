@@ -14,8 +14,7 @@ enum { TAKERS = 4, ITEMS = 20000 };
 
 static vln_queue_t *queue;
 static vln_outbox_t *outbox;
-static size_t
-    of_one_taker; /* items of the lane that one may take at a time: no lock but the queue's */
+static size_t of_one_taker; /* items of the lane that batches: no lock but the queue's */
 
 static void *
 take_all(void *arg)
@@ -43,7 +42,6 @@ main(void)
     static const size_t batches[] = {1, 16};
     pthread_t threads[TAKERS];
     queue = vln_queue_new(VLN_COUNT(batches), batches);
-    vln_queue_limit_takers(queue, 1, 1);
     outbox = vln_outbox_new();
     for (int i = 0; i < TAKERS; i++) {
         vln_assert(pthread_create(&threads[i], NULL, take_all, NULL) == 0);

@@ -3,8 +3,6 @@
  */
 #include "registry_card.h"
 
-#include <strings.h>
-
 #include "vln_page.h"
 
 #include "registry.h"
@@ -22,7 +20,6 @@ enum {
     ROWS_MAX = 50,         /* of changes, grants, children */
     RESERVED_FIELDS = 400, /* of the texts that a card lists, and of what is around it */
     RECORD_BYTES = 64 * 1024,
-    DIGESTS_MAX = 64,
 };
 
 /* One GetModelCard on its way. What does not fit the reply any more is left out. */
@@ -109,18 +106,24 @@ take_grants(gathering_t *self)
     return err;
 }
 
+size_t
+registry_data_of(const Valion__V1__Lineage *lineage, const uint8_t *out[REGISTRY_DATA_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; lineage && i < lineage->n_dataset_digests && count < REGISTRY_DATA_MAX;
+         i++) {
+        if (lineage->dataset_digests[i].len == VLN_DIGEST_BYTES) {
+            out[count++] = lineage->dataset_digests[i].data;
+        }
+    }
+    return count;
+}
+
 static vln_err_t
 take_datasets(gathering_t *self)
 {
-    const Valion__V1__Lineage *lineage = self->card->version->lineage;
-    const uint8_t *digests[DIGESTS_MAX];
-    size_t digest_count = 0;
-    for (size_t i = 0; lineage && i < lineage->n_dataset_digests && digest_count < DIGESTS_MAX;
-         i++) {
-        if (lineage->dataset_digests[i].len == VLN_DIGEST_BYTES) {
-            digests[digest_count++] = lineage->dataset_digests[i].data;
-        }
-    }
+    const uint8_t *digests[REGISTRY_DATA_MAX];
+    size_t digest_count = registry_data_of(self->card->version->lineage, digests);
     if (digest_count == 0) {
         return VLN_OK;
     }
@@ -237,11 +240,7 @@ registry_find_named(registry_worker_t *self, vln_call_t *call, const registry_ve
                     Valion__V1__Version **out)
 {
     registry_version_t found;
-    registry_version_key_t key = *named;
-    if (key.alias && strcasecmp(key.alias, "latest") == 0) {
-        key.alias = NULL;
-    }
-    vln_err_t err = registry_store_find_versions(self->store, call->arena, &key, 1, &found);
+    vln_err_t err = registry_store_find_versions(self->store, call->arena, named, 1, &found);
     if (err != VLN_OK) {
         vln_call_refuse_store(call, err);
         return false;
@@ -249,7 +248,7 @@ registry_find_named(registry_worker_t *self, vln_call_t *call, const registry_ve
     if (!found.version) {
         vln_call_refuse(call, VLN_NOT_FOUND, VALION__V1__REASON__REASON_UNSPECIFIED,
                         "there is no such version of a model '%s'; ListVersions lists them",
-                        key.model);
+                        named->model);
         return false;
     }
     *out = registry_version_to_wire(call, &found);
@@ -262,7 +261,8 @@ registry_get_model_card(void *worker, vln_call_t **calls, size_t count)
     vln_call_t *call = calls[0];
     vln_assert(count == 1);
     const Valion__V1__GetModelCardRequest *request = (const void *)call->request;
-    const registry_version_key_t key = {request->model, request->version, request->alias};
+    const registry_version_key_t key =
+        registry_version_key(request->model, request->version, request->alias);
     NEW(call->arena, Valion__V1__ModelCard, card, valion__v1__model_card__init);
     gathering_t self = {
         .worker = worker, .call = call, .page = {.fields = RESERVED_FIELDS}, .card = card};

@@ -25,7 +25,6 @@ enum {
     DEPTH_DEFAULT = 5,
     REPORTS_MAX = 10,
     GRANTS_MAX = 50,
-    DIGESTS_MAX = 64,
     SHORT_HEX = 12,
     ID_ROOM = 512,
     DOT_BYTES = 160 * 1024,
@@ -151,13 +150,8 @@ add_names(graph_t *self, const uint8_t *const *digests, size_t count)
 static vln_err_t
 add_data(graph_t *self, const char *id, const Valion__V1__Lineage *lineage)
 {
-    const uint8_t *digests[DIGESTS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < lineage->n_dataset_digests && count < DIGESTS_MAX; i++) {
-        if (lineage->dataset_digests[i].len == VLN_DIGEST_BYTES) {
-            digests[count++] = lineage->dataset_digests[i].data;
-        }
-    }
+    const uint8_t *digests[REGISTRY_DATA_MAX];
+    size_t count = registry_data_of(lineage, digests);
     vln_err_t err = count > 0 ? add_names(self, digests, count) : VLN_OK;
     for (size_t i = 0; i < count; i++) {
         char label[SHORT_HEX + 1];

@@ -12,6 +12,7 @@
 #include "vln_text.h"
 
 #include "registry_handlers.h"
+#include "registry_models.h"
 #include "registry_search_store.h"
 #include "registry_stages_store.h"
 #include "registry_versions.h"
@@ -452,14 +453,12 @@ work_alias(void *context, vln_call_t **calls, size_t count)
     }
     const char *name = request->model;
     registry_model_t model;
-    int64_t now_us = 0;
     bool found = true;
-    vln_err_t err = registry_store_lock_models(self->store, call->arena, &name, 1, &model, &now_us);
-    if (err == VLN_OK && !model.name) {
-        registry_refuse_no_model(call, name);
-        return VLN_OK;
+    vln_err_t err = VLN_OK;
+    if (!registry_lock_model(self, call, name, &model, &err)) {
+        return err;
     }
-    if (err == VLN_OK && request->version) {
+    if (request->version) {
         registry_version_t version;
         err = registry_lock_version_alone(self, call, name, request->version, &version, &found);
     }

@@ -122,10 +122,9 @@ registry_get_model(void *worker, vln_call_t **calls, size_t count)
 
 /* ---- change ---- */
 
-/* The model, locked; false if the call was refused. */
-static bool
-lock_model(registry_worker_t *self, vln_call_t *call, const char *name, registry_model_t *out,
-           vln_err_t *err)
+bool
+registry_lock_model(registry_worker_t *self, vln_call_t *call, const char *name,
+                    registry_model_t *out, vln_err_t *err)
 {
     int64_t now_us = 0;
     *err = VLN_OK;
@@ -179,7 +178,8 @@ work_update_model(void *context, vln_call_t **calls, size_t count)
     registry_model_t before;
     vln_err_t err = VLN_OK;
     if (!registry_check_text(call, "description", request->description, DESCRIPTION_MAX) ||
-        !lock_model(self, call, request->name, &before, &err) || !check_revision(call, &before)) {
+        !registry_lock_model(self, call, request->name, &before, &err) ||
+        !check_revision(call, &before)) {
         return err;
     }
     registry_model_t model = before;
@@ -217,7 +217,7 @@ work_delete_model(void *context, vln_call_t **calls, size_t count)
     const Valion__V1__DeleteModelRequest *request = (const void *)call->request;
     registry_model_t model;
     vln_err_t err = VLN_OK;
-    if (!lock_model(self, call, request->name, &model, &err)) {
+    if (!registry_lock_model(self, call, request->name, &model, &err)) {
         return err;
     }
     if (model.versions > 0) {

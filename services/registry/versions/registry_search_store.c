@@ -114,21 +114,12 @@ put_number(query_t *self, const char *condition, int64_t number)
 
 /* ---- models ---- */
 
-static const char *
-model_order(registry_order_t order)
-{
-    return order == REGISTRY_BY_CREATED   ? "seq"
-           : order == REGISTRY_BY_UPDATED ? "updated, name"
-                                          : "name";
-}
-
-static const char *
-model_order_down(registry_order_t order)
-{
-    return order == REGISTRY_BY_CREATED   ? "seq DESC"
-           : order == REGISTRY_BY_UPDATED ? "updated DESC, name DESC"
-                                          : "name DESC";
-}
+/* Upwards, downwards. */
+static const char *const model_orders[][2] = {
+    [REGISTRY_BY_NAME] = {"name", "name DESC"},
+    [REGISTRY_BY_CREATED] = {"seq", "seq DESC"},
+    [REGISTRY_BY_UPDATED] = {"updated, name", "updated DESC, name DESC"},
+};
 
 static void
 put_models_after(query_t *self, const registry_model_filter_t *filter)
@@ -170,8 +161,7 @@ registry_search_models(registry_store_t *self, vln_arena_t *arena,
             next_arg(query));
         vln_pg_i32(&query->args, filter->stage);
     }
-    put(query, " ORDER BY %s LIMIT $%d::bigint",
-        filter->descending ? model_order_down(filter->order) : model_order(filter->order),
+    put(query, " ORDER BY %s LIMIT $%d::bigint", model_orders[filter->order][filter->descending],
         next_arg(query));
     vln_pg_i64(&query->args, filter->limit);
     PGresult *result = NULL;
@@ -254,7 +244,7 @@ put_version_filter(query_t *self, vln_arena_t *arena, const registry_version_fil
     put_status(self, filter->status);
 }
 
-static vln_err_t
+static void
 read_versions(const PGresult *result, vln_arena_t *arena, registry_version_t **out, size_t *count)
 {
     *count = (size_t)PQntuples(result);
@@ -263,7 +253,6 @@ read_versions(const PGresult *result, vln_arena_t *arena, registry_version_t **o
         (*out)[i] = registry_store_read_version(result, (int)i, arena);
         (*out)[i].seq = vln_pg_get_i64(result, (int)i, REGISTRY_VERSION_COLUMN_COUNT);
     }
-    return VLN_OK;
 }
 
 vln_err_t
@@ -291,7 +280,7 @@ registry_search_versions(registry_store_t *self, vln_arena_t *arena,
     vln_err_t err =
         vln_pg_run_planned(self->pg, "search_versions", query->sql, &query->args, &result);
     if (err == VLN_OK) {
-        err = read_versions(result, arena, out, count);
+        read_versions(result, arena, out, count);
     }
     PQclear(result);
     return err;
@@ -395,7 +384,7 @@ registry_search_without_words(registry_store_t *self, vln_arena_t *arena, int li
     *count = 0;
     vln_err_t err = vln_pg_run(self->pg, FIND_WITHOUT_WORDS, &args, &result);
     if (err == VLN_OK) {
-        err = read_versions(result, arena, out, count);
+        read_versions(result, arena, out, count);
         *models = vln_arena_alloc(arena, (*count + 1) * sizeof **models);
         for (size_t i = 0; i < *count; i++) {
             (*models)[i] =
