@@ -8,24 +8,25 @@ the best of 1, 16 and 64 clients; bare inserts of 10 KB in batches of 64; bare p
 import argparse, os, subprocess, sys, tempfile
 
 parser = argparse.ArgumentParser()
-for name in ("root", "bin", "var"):
+for name in ("root", "bin", "python", "var"):
     parser.add_argument("--" + name, required=True)
-parser.add_argument("--python")
 parser.add_argument("--seconds", type=int, default=5, help="of each run of pgbench")
 parser.add_argument("--count", type=int, default=40000, help="calls of each run")
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--only", default="create,hot,artifact,get", help="of these, comma-separated")
 args = parser.parse_args()
-suite = os.path.join(args.root, "scripts", "suite")
-drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
+sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
+
+from suite_support import Suite  # noqa: E402
+
 POSTGRES = "/usr/lib/postgresql/17/bin/"  # what lies on the path is a wrapper in Perl, and slow
-where = ["-h", os.path.join(args.var, "pg.sock"), "-U", "postgres"]
+suite = Suite(args.root, args.bin, args.var, 22101, registry=2, orchestrator=0)
 MODELS, EACH, BYTES, BATCH = 1000, 5, 10240, 64
 
 
 def sql(query):
-    return subprocess.run(drop + [POSTGRES + "psql", *where, "-d", "valion", "-qAtc", query],
-                          check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    rows = suite.sql(query)
+    return rows[0][0] if rows else ""
 
 
 def pgbench(script, clients):
@@ -33,20 +34,20 @@ def pgbench(script, clients):
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
-        os.chmod(file.name, 0o644)
-        done = subprocess.run(drop + [POSTGRES + "pgbench", *where, "-n", "-M", "prepared", "-c",
-                                      str(clients), "-j", "2", "-T", str(args.seconds), "-f",
-                                      file.name, "valion"], text=True, capture_output=True)
+        done = subprocess.run([POSTGRES + "pgbench", "-h", os.path.join(args.var, "pg.sock"), "-U",
+                               "postgres", "-n", "-M", "prepared", "-c", str(clients), "-j", "2",
+                               "-T", str(args.seconds), "-f", file.name, "valion"], text=True,
+                              capture_output=True)
     if done.returncode != 0:
         sys.exit("pgbench: " + done.stderr[-1000:])
     out = done.stdout
     return float([line for line in out.splitlines() if line.startswith("tps")][0].split()[2])
 
 
-def valion(env, what, prefix, count, models, number, in_flight=100):
+def valion(what, prefix, count, models, number, in_flight=100):
     """Calls a second, and the times of one in microseconds: p50, p99, longest."""
-    words = [os.path.join(args.bin, "bench_versions"), what, "tcp://" + env["VALION_BUS"],
-             env["VALION_KEYS"], prefix, str(count), str(models), str(number), str(in_flight)]
+    words = [os.path.join(args.bin, "bench_versions"), what, "tcp://" + suite.bus, suite.keys, prefix,
+             str(count), str(models), str(number), str(in_flight)]
     out = subprocess.run(words, check=True, text=True, stdout=subprocess.PIPE).stdout.split()
     return int(out[0]) / float(out[1]), [int(each) for each in out[2:]]
 
@@ -85,7 +86,7 @@ def prepare():
             " AS i")
     sql("INSERT INTO registry.model (name, description, tags, author, algorithm, framework)"
         " VALUES ('sample0', '', '', 'admin', '', '')")
-    valion(environment, "create", "sample", 1, 1, 0)
+    valion("create", "sample", 1, 1, 0)
     sql("CREATE TABLE public.bare (id uuid PRIMARY KEY, bytes bytea);"
         "ALTER TABLE public.bare ALTER bytes SET STORAGE EXTERNAL;"
         f"CREATE TABLE public.seed AS SELECT (SELECT string_agg(uuid_send(gen_random_uuid()), '')"
@@ -104,7 +105,7 @@ def median(values):
 def create(out):
     spread = one_statement(f"random(0, {MODELS - 1})")
     out["create", "limit"] = best(spread, (1, 16, 64))[0]
-    out["create", "rate"], out["create", "times"] = valion(environment, "create", "v", args.count,
+    out["create", "rate"], out["create", "times"] = valion("create", "v", args.count,
                                                            MODELS, 0)
 
 
@@ -112,14 +113,14 @@ def hot(out):
     statement = one_statement("0")
     out["hot", "limit"] = pgbench(statement, 1)
     out["hot", "many"] = best(statement, (16, 64))[0]
-    out["hot", "rate"], out["hot", "times"] = valion(environment, "create", "h", args.count, 1, 0)
+    out["hot", "rate"], out["hot", "times"] = valion("create", "h", args.count, 1, 0)
 
 
 def artifact(out):
     insert = "INSERT INTO public.bare SELECT gen_random_uuid(), bytes FROM public.seed;"
     out["artifact", "limit"] = BATCH * best(insert, (1, 4, 16))[0]
     sql("TRUNCATE public.bare; CHECKPOINT")  # or who comes next writes its pages to the disk
-    out["artifact", "rate"], out["artifact", "times"] = valion(environment, "create", "a",
+    out["artifact", "rate"], out["artifact", "times"] = valion("create", "a",
                                                                args.count // 4, MODELS, BYTES)
     sql("CHECKPOINT")
 
@@ -131,7 +132,7 @@ def get(out):
               " samples, profile, status_reason, description, tags, open_grants"
               " FROM registry.version WHERE model = 'v' || :m AND version = '1.0.' || :n;")
     out["get", "limit"] = best(select, (16, 64, 100))[0]
-    out["get", "rate"], out["get", "times"] = valion(environment, "get", "v", 3 * args.count, MODELS,
+    out["get", "rate"], out["get", "times"] = valion("get", "v", 3 * args.count, MODELS,
                                                      EACH)
 
 
@@ -143,18 +144,13 @@ def one_round():
     return out
 
 
-subprocess.run([suite, "down", args.var, "--purge"], check=True)
-subprocess.run([suite, "up", args.var, "--bin", args.bin, "--port", "22101", "--log-level", "error",
-                "--scale", "registry=2", "--scale", "orchestrator=0", "--scale", "trainer=0",
-                "--scale", "validator=0", "--scale", "deployer=0", "--scale", "runner=0"],
-               check=True)
-text = subprocess.run([suite, "env", args.var], check=True, text=True, stdout=subprocess.PIPE).stdout
-environment = dict(line.replace("export ", "").split("=", 1) for line in text.splitlines())
+suite.remove()
+suite.up()
 try:
     prepare()
     rounds = [one_round() for _ in range(args.rounds)]
 finally:
-    subprocess.run([suite, "down", args.var], check=True)
+    suite.remove()
 
 missed = 0
 for name, what, bare, goal in (
