@@ -13,168 +13,6 @@
 #include "registry_wire.h"
 #include "registry_words.h"
 
-enum {
-    INLINE_MAX = 64 * 1024,
-    INLINE_TOTAL_MAX = 160 * 1024,
-    ARTIFACTS_MAX = 32,
-    PAIRS_MAX = 256,
-    RECORD_MAX = 64 * 1024,
-    FIELDS_MAX = VLN_PB_MAX_FIELDS - 96,        /* room for stage, aliases, the reply around it */
-    MEMORY_MAX = VLN_PB_MAX_MEMORY - 64 * 1024, /* likewise */
-    DESCRIPTION_MAX = 5000,
-    KEY_MAX = 250,
-    VALUE_MAX = 5000,
-    ROLE_MAX = 64,
-    FILENAME_MAX_BYTES = 255,
-};
-
-/* ---- one request, checked ---- */
-
-static bool
-check_pairs(vln_call_t *call, const char *field, Valion__V1__KeyValue **pairs, size_t count)
-{
-    if (count > PAIRS_MAX) {
-        vln_call_refuse_field(call, field, "%zu entries; at most %d are kept", count, PAIRS_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t key = pairs[i]->key ? strlen(pairs[i]->key) : 0;
-        size_t value = pairs[i]->value ? strlen(pairs[i]->value) : 0;
-        if (key == 0 || key > KEY_MAX || value > VALUE_MAX) {
-            vln_call_refuse_field(call, field, "a key has 1 to %d bytes, a value at most %d",
-                                  KEY_MAX, VALUE_MAX);
-            return false;
-        }
-        for (size_t other = 0; other < i; other++) {
-            if (strcmp(pairs[other]->key, pairs[i]->key) == 0) {
-                vln_call_refuse_field(call, field, "the key '%s' stands there twice",
-                                      pairs[i]->key);
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool
-check_metrics(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
-{
-    if (request->n_metrics > PAIRS_MAX) {
-        vln_call_refuse_field(call, "metrics", "%zu metrics; at most %d are kept",
-                              request->n_metrics, PAIRS_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < request->n_metrics; i++) {
-        const Valion__V1__KeyNumber *metric = request->metrics[i];
-        if (!metric->key || !*metric->key || strlen(metric->key) > KEY_MAX || !metric->has_value) {
-            vln_call_refuse_field(call, "metrics",
-                                  "a metric has a name of 1 to %d bytes and a "
-                                  "value",
-                                  KEY_MAX);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-check_artifact(vln_call_t *call, const Valion__V1__Artifact *artifact)
-{
-    if (!vln_text_is_name(artifact->role, ROLE_MAX, "_.-")) {
-        vln_call_refuse_field(call, "artifacts.role",
-                              "'%s' is not a role: 'model', 'preprocessor', 'notes' …",
-                              artifact->role ? artifact->role : "");
-        return false;
-    }
-    if (artifact->filename &&
-        (strlen(artifact->filename) > FILENAME_MAX_BYTES || strchr(artifact->filename, '/'))) {
-        vln_call_refuse_field(call, "artifacts.filename",
-                              "a file name of at most %d bytes, without folders",
-                              FILENAME_MAX_BYTES);
-        return false;
-    }
-    if (!artifact->has_inline_bytes && artifact->digest.len != VLN_DIGEST_BYTES) {
-        vln_call_refuse_field(call, "artifacts",
-                              "the artifact '%s' has neither bytes nor the digest of stored ones",
-                              artifact->role);
-        return false;
-    }
-    if (artifact->inline_bytes.len > INLINE_MAX) {
-        vln_call_refuse_field(call, "artifacts.inline_bytes",
-                              "'%s' has %zu bytes; at most %d travel inside the call: upload it",
-                              artifact->role, artifact->inline_bytes.len, INLINE_MAX);
-        return false;
-    }
-    return true;
-}
-
-static bool
-check_artifacts(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
-{
-    size_t total = 0;
-    if (request->n_artifacts > ARTIFACTS_MAX) {
-        vln_call_refuse_field(call, "artifacts", "%zu artifacts; at most %d are kept",
-                              request->n_artifacts, ARTIFACTS_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < request->n_artifacts; i++) {
-        if (!check_artifact(call, request->artifacts[i])) {
-            return false;
-        }
-        total += request->artifacts[i]->inline_bytes.len;
-        for (size_t other = 0; other < i; other++) {
-            if (strcmp(request->artifacts[other]->role, request->artifacts[i]->role) == 0) {
-                vln_call_refuse_field(call, "artifacts.role", "the role '%s' stands there twice",
-                                      request->artifacts[i]->role);
-                return false;
-            }
-        }
-    }
-    if (total > INLINE_TOTAL_MAX) {
-        vln_call_refuse_field(call, "artifacts.inline_bytes",
-                              "%zu bytes together; at most %d travel inside a call: upload them",
-                              total, INLINE_TOTAL_MAX);
-        return false;
-    }
-    return true;
-}
-
-/* A value of a newer release: some other part of the version than the one that is meant would be
- * counted up in its stead, for ever. */
-static bool
-check_bump(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
-{
-    if (request->version || (uint32_t)request->bump < VALION__V1__BUMP__BUMP_BUILD ||
-        request->bump == VALION__V1__BUMP__BUMP_AUTO) {
-        return true;
-    }
-    if (request->bump == VALION__V1__BUMP__BUMP_BUILD) {
-        vln_call_refuse_field(call, "bump",
-                              "build metadata takes no part in precedence, so it makes no version "
-                              "of its own: choose patch, or give the version with its +build");
-        return false;
-    }
-    vln_call_refuse_field(call, "bump", "a bump of kind %d is not known here; give the version",
-                          (int)request->bump);
-    return false;
-}
-
-static bool
-check_request(vln_call_t *call, const Valion__V1__CreateVersionRequest *request)
-{
-    if (request->description && strlen(request->description) > DESCRIPTION_MAX) {
-        vln_call_refuse_field(call, "description", "at most %d bytes are kept", DESCRIPTION_MAX);
-        return false;
-    }
-    return registry_check_model_name(call, request->model) &&
-           registry_join_tags(call, request->tags, request->n_tags) &&
-           check_pairs(call, "hyperparameters", request->hyperparameters,
-                       request->n_hyperparameters) &&
-           check_pairs(call, "dataset_info", request->dataset_info, request->n_dataset_info) &&
-           check_metrics(call, request) && check_bump(call, request) &&
-           registry_check_context(call, request->context) && check_artifacts(call, request);
-}
-
 /* ---- a batch under the locks of its models ---- */
 
 typedef struct creator {
@@ -582,15 +420,6 @@ move_model_on(creator_t *self, const creation_t *it)
     self->changed[it->model] = true;
 }
 
-static void
-set_digest(ProtobufCBinaryData *out, protobuf_c_boolean *has, const uint8_t *digest)
-{
-    *has = digest != NULL;
-    if (digest) {
-        *out = (ProtobufCBinaryData){VLN_DIGEST_BYTES, (uint8_t *)(uintptr_t)digest};
-    }
-}
-
 /* Why the version is this one, where the registry chose the bump. */
 static void
 add_reasons(const creation_t *it, Valion__V1__CreateVersionReply *reply)
@@ -616,8 +445,8 @@ answer(creator_t *self, const creation_t *it)
     record->stage = (Valion__V1__Stage)row->stage;
     record->status = (Valion__V1__VersionStatus)row->status;
     record->revision = 1;
-    set_digest(&record->samples_digest, &record->has_samples_digest, row->samples);
-    set_digest(&record->profile_digest, &record->has_profile_digest, row->profile);
+    registry_set_digest(&record->samples_digest, &record->has_samples_digest, row->samples);
+    registry_set_digest(&record->profile_digest, &record->has_profile_digest, row->profile);
     record->has_created_us = record->has_updated_us = 1;
     record->created_us = record->updated_us = self->now_us;
     Valion__V1__CreateVersionReply *reply = vln_arena_alloc(call->arena, sizeof *reply);
@@ -625,32 +454,6 @@ answer(creator_t *self, const creation_t *it)
     reply->version = record;
     add_reasons(it, reply);
     vln_call_reply(call, &reply->base);
-}
-
-bool
-registry_version_check_size(vln_call_t *call, const Valion__V1__Version *record)
-{
-    size_t size = 0;
-    vln_pb_scan_t scan;
-    const uint8_t *packed = vln_pb_pack(&record->base, call->arena, &size);
-    bool sound = vln_pb_scan(record->base.descriptor, packed, size, &scan) == VLN_OK;
-    if (size > RECORD_MAX) {
-        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
-                        "the version's metadata takes more than %d bytes: store the large parts "
-                        "as artifacts",
-                        RECORD_MAX);
-        call->limit = RECORD_MAX;
-        return false;
-    }
-    if (!sound || scan.fields > FIELDS_MAX || scan.memory_bytes > MEMORY_MAX) {
-        vln_call_refuse(call, VLN_INVALID_ARGUMENT, VALION__V1__REASON__REASON_TOO_LARGE,
-                        "the version's metadata has more than %d fields, those of all lists "
-                        "together: store the long lists as artifacts",
-                        FIELDS_MAX);
-        call->limit = FIELDS_MAX;
-        return false;
-    }
-    return true;
 }
 
 /* The version's text into the record; false, and the call refused, if it cannot be stored. */
@@ -781,7 +584,7 @@ registry_create_versions(void *context, vln_call_t **calls, size_t count)
     vln_call_t *sound[VLN_BATCH_MAX];
     size_t sound_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (check_request(calls[i], (const void *)calls[i]->request)) {
+        if (registry_version_check_request(calls[i], (const void *)calls[i]->request)) {
             sound[sound_count++] = calls[i];
         }
     }
@@ -799,96 +602,4 @@ registry_create_versions(void *context, vln_call_t **calls, size_t count)
         err = create_one(self, sound[i]);
     }
     return err == VLN_OK ? write_batch(self) : err;
-}
-
-/* ---- as a message ---- */
-
-/* NULL, and the call refused, if the bytes are no such message. */
-static ProtobufCMessage *
-unpack_part(vln_call_t *call, const registry_version_t *version,
-            const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size)
-{
-    vln_pb_scan_t scan;
-    ProtobufCMessage *message = NULL;
-    if (vln_pb_unpack(descriptor, bytes, size, call->arena, &message, &scan) != VLN_OK) {
-        vln_error("version.corrupt", kv_str("version", version->version), kv_str("why", scan.why));
-        vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
-                        "the record of version %s cannot be read: restore it from a backup",
-                        version->version);
-    }
-    return message;
-}
-
-/* What changed since the version was made. */
-static void
-lay_over(vln_arena_t *arena, const registry_version_t *version, Valion__V1__Version *wire)
-{
-    if (version->description) {
-        wire->description = registry_borrowed(version->description);
-    }
-    if (version->tags) {
-        registry_split_lines(arena, version->tags, &wire->tags, &wire->n_tags);
-    }
-}
-
-/* Stage, status, revision, times, aliases: what a record as created does not have. */
-static void
-add_state(vln_arena_t *arena, const registry_version_t *version, Valion__V1__Version *wire)
-{
-    if (version->aliases) {
-        registry_split_lines(arena, version->aliases, &wire->aliases, &wire->n_aliases);
-    }
-    wire->status_reason = registry_borrowed(version->status_reason);
-    set_digest(&wire->samples_digest, &wire->has_samples_digest, version->samples);
-    set_digest(&wire->profile_digest, &wire->has_profile_digest, version->profile);
-    wire->has_stage = wire->has_status = wire->has_revision = 1;
-    wire->stage = (Valion__V1__Stage)version->stage;
-    wire->status = (Valion__V1__VersionStatus)registry_version_status(version);
-    wire->revision = (uint64_t)version->revision;
-    wire->has_created_us = wire->has_updated_us = 1;
-    wire->created_us = version->created_us;
-    wire->updated_us = version->updated_us;
-}
-
-Valion__V1__Version *
-registry_version_to_wire(vln_call_t *call, const registry_version_t *version)
-{
-    Valion__V1__Version *wire = (Valion__V1__Version *)unpack_part(
-        call, version, &valion__v1__version__descriptor, version->record, version->record_size);
-    if (!wire) {
-        return NULL;
-    }
-    if (version->signature) {
-        wire->signature =
-            (Valion__V1__Signature *)unpack_part(call, version, &valion__v1__signature__descriptor,
-                                                 version->signature, version->signature_size);
-        if (!wire->signature) {
-            return NULL;
-        }
-    }
-    lay_over(call->arena, version, wire);
-    add_state(call->arena, version, wire);
-    return wire;
-}
-
-/* Packed messages one after the other are one: what a record lacks may follow it. */
-const uint8_t *
-registry_version_pack(vln_call_t *call, const registry_version_t *version, size_t *size)
-{
-    vln_pb_scan_t scan;
-    bool is_as_created = !version->description && !version->tags && !version->signature;
-    if (!is_as_created || vln_pb_scan(&valion__v1__version__descriptor, version->record,
-                                      version->record_size, &scan) != VLN_OK) {
-        Valion__V1__Version *wire = registry_version_to_wire(call, version);
-        return wire ? vln_pb_pack(&wire->base, call->arena, size) : NULL;
-    }
-    Valion__V1__Version state = VALION__V1__VERSION__INIT;
-    add_state(call->arena, version, &state);
-    size_t state_size = 0;
-    const uint8_t *bytes = vln_pb_pack(&state.base, call->arena, &state_size);
-    uint8_t *out = vln_arena_alloc(call->arena, version->record_size + state_size);
-    memcpy(out, version->record, version->record_size);
-    memcpy(out + version->record_size, bytes, state_size);
-    *size = version->record_size + state_size;
-    return out;
 }

@@ -15,6 +15,13 @@ enum { REGISTRY_CHUNK_MAX = 256 * 1024 };
 /* For vln_once_run: `context` is a registry_worker_t. */
 VLN_MUST_USE vln_err_t registry_create_versions(void *context, vln_call_t **calls, size_t count);
 
+/* False, and the call refused, if a part of it is beyond its bounds. */
+bool registry_version_check_request(vln_call_t *call,
+                                    const Valion__V1__CreateVersionRequest *request);
+
+/* A digest as a field that may be absent: NULL. */
+void registry_set_digest(ProtobufCBinaryData *out, protobuf_c_boolean *has, const uint8_t *digest);
+
 /* The record with what changed since, its stage, status and times; NULL, and the call refused, if it
  * cannot be read. */
 Valion__V1__Version *registry_version_to_wire(vln_call_t *call, const registry_version_t *version);
