@@ -140,6 +140,14 @@ const vln_pg_stmt_t registry_statements[] = {
     [FIND_WITHOUT_WORDS] = {"find_without_words",
         "SELECT " VERSION_COLUMNS ", v.seq, v.model FROM version v WHERE words IS NULL"
         " ORDER BY seq LIMIT $1::integer"},
+    [WEIGH_WORDS] =
+        {"weigh_words",
+         "SELECT word.at, coalesce((SELECT sum(common.share)"
+         " FROM pg_stats AS s, unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs)"
+         " AS common(word, share) WHERE s.schemaname = 'registry' AND s.tablename = $1::text"
+         " AND s.attname = 'words' AND starts_with(common.word, word.text)), 0)::float8 AS share"
+         " FROM unnest(string_to_array(lower($2::text), ' ')) WITH ORDINALITY AS word(text, at)"
+         " ORDER BY share, at"},
     [FIND_CHILDREN] = {"find_children",
         "SELECT version FROM version WHERE model = $1 AND words @@ $2::text::tsquery"
         " ORDER BY seq LIMIT $3::integer"},

@@ -7,7 +7,7 @@
 #include "registry_store_inside.h"
 #include "registry_words.h"
 
-enum { IN_RANGE_AT_ONCE = 16, RECORDS_BYTES = 1024 * 1024, SQL_MAX = 6144 };
+enum { WORDS_WEIGHED = 64, IN_RANGE_AT_ONCE = 16, RECORDS_BYTES = 1024 * 1024, SQL_MAX = 6144 };
 
 /* A statement in the making: its text, and its parameters in the order in which they stand there. */
 typedef struct query {
@@ -44,16 +44,55 @@ next_arg(const query_t *self)
 
 /* ---- words ---- */
 
-/* The words of `text` as a tsquery: 'word':* & 'other':*. NULL: there is none. */
+/* Words that so large a share of the rows has are looked for in the rows that the others find: an
+ * index would give all of theirs first. */
+static const double COMMON_SHARE = 0.02;
+
+/* Which of the words of `text` are common, by place; never all of them. */
+static vln_err_t
+find_common(registry_store_t *self, vln_arena_t *arena, const char *table, const char *text,
+            uint64_t *common)
+{
+    const char *words = "";
+    size_t count = 0;
+    size_t len = 0;
+    *common = 0;
+    while (text && count < WORDS_WEIGHED && (len = registry_words_next(&text)) > 0) {
+        words = vln_arena_printf(arena, "%s%s%.*s", words, count > 0 ? " " : "", (int)len, text);
+        text += len;
+        count++;
+    }
+    if (count < 2) {
+        return VLN_OK;
+    }
+    vln_pg_args_t args = {0};
+    vln_pg_text(&args, table);
+    vln_pg_text(&args, words);
+    PGresult *result = NULL;
+    vln_err_t err = vln_pg_run(self->pg, WEIGH_WORDS, &args, &result);
+    for (int i = 1; err == VLN_OK && i < PQntuples(result); i++) { /* the first is the rarest */
+        int64_t at = vln_pg_get_i64(result, i, 0);
+        if (vln_pg_get_double(result, i, 1) >= COMMON_SHARE && at >= 1 && at <= WORDS_WEIGHED) {
+            *common |= UINT64_C(1) << (at - 1);
+        }
+    }
+    PQclear(result);
+    return err;
+}
+
+/* Those words of `text` that are common, or those that are not, as a tsquery: 'word':* & 'other':*.
+ * NULL: there is none. */
 static const char *
-words_query(vln_arena_t *arena, const char *text)
+words_query(vln_arena_t *arena, const char *text, uint64_t common, bool wanted)
 {
     const char *query = NULL;
     size_t len = 0;
-    while (text && (len = registry_words_next(&text)) > 0) {
-        query = vln_arena_printf(arena, "%s%s'%.*s':*", query ? query : "", query ? " & " : "",
-                                 (int)len, text);
-        text += len;
+    for (size_t at = 0; text && (len = registry_words_next(&text)) > 0; at++, text += len) {
+        bool is_common = at < WORDS_WEIGHED && (common >> at & 1) != 0;
+        if (is_common == wanted) {
+            query = vln_arena_printf(arena, "%s%s'%.*s':*", query ? query : "", query ? " & " : "",
+                                     (int)len, text);
+        }
     }
     return query;
 }
@@ -90,13 +129,19 @@ put_facet(query_t *self, vln_arena_t *arena, const char *prefix, const char *val
 }
 
 static void
-put_words(query_t *self, vln_arena_t *arena, const registry_words_t *words)
+put_words(query_t *self, vln_arena_t *arena, const registry_words_t *words, uint64_t common)
 {
-    const char *query = words_query(arena, words->text);
-    if (query) {
+    const char *rare = words_query(arena, words->text, common, false);
+    const char *filter = words_query(arena, words->text, common, true);
+    if (rare) {
         put_and(self);
         put(self, "words @@ lower($%d::text)::tsquery", next_arg(self));
-        vln_pg_text(&self->args, query);
+        vln_pg_text(&self->args, rare);
+    }
+    if (filter) {
+        put_and(self); /* so said, it is no condition of an index */
+        put(self, "(words @@ lower($%d::text)::tsquery) IS TRUE", next_arg(self));
+        vln_pg_text(&self->args, filter);
     }
     put_facet(self, arena, "t:", words->tag);
     put_facet(self, arena, "a:", words->author);
@@ -150,10 +195,16 @@ vln_err_t
 registry_search_models(registry_store_t *self, vln_arena_t *arena,
                        const registry_model_filter_t *filter, registry_model_t **out, size_t *count)
 {
+    uint64_t common = 0;
+    *count = 0;
+    vln_err_t err = find_common(self, arena, "model", filter->words.text, &common);
+    if (err != VLN_OK) {
+        return err;
+    }
     query_t *query = vln_arena_alloc(arena, sizeof *query);
     put(query, "SELECT " REGISTRY_MODEL_COLUMNS " FROM model m");
     put_models_after(query, filter);
-    put_words(query, arena, &filter->words);
+    put_words(query, arena, &filter->words, common);
     if (filter->stage) {
         put_and(query);
         put(query,
@@ -165,9 +216,7 @@ registry_search_models(registry_store_t *self, vln_arena_t *arena,
         next_arg(query));
     vln_pg_i64(&query->args, filter->limit);
     PGresult *result = NULL;
-    *count = 0;
-    vln_err_t err =
-        vln_pg_run_planned(self->pg, "search_models", query->sql, &query->args, &result);
+    err = vln_pg_run_planned(self->pg, "search_models", query->sql, &query->args, &result);
     if (err == VLN_OK) {
         *count = (size_t)PQntuples(result);
         *out = vln_arena_alloc(arena, (*count + 1) * sizeof **out);
@@ -217,7 +266,8 @@ put_status(query_t *self, int status)
 }
 
 static void
-put_version_filter(query_t *self, vln_arena_t *arena, const registry_version_filter_t *filter)
+put_version_filter(query_t *self, vln_arena_t *arena, const registry_version_filter_t *filter,
+                   uint64_t common)
 {
     const char *after = filter->ascending ? ">" : "<";
     if (filter->model) {
@@ -231,7 +281,7 @@ put_version_filter(query_t *self, vln_arena_t *arena, const registry_version_fil
     if (filter->after_seq > 0) {
         put_number(self, filter->ascending ? "seq >" : "seq <", filter->after_seq);
     }
-    put_words(self, arena, &filter->words);
+    put_words(self, arena, &filter->words, common);
     put_facet(self, arena, "", filter->facet);
     if (!filter->prereleases) {
         put_and(self);
@@ -263,12 +313,18 @@ registry_search_versions(registry_store_t *self, vln_arena_t *arena,
     bool by_created = filter->order == REGISTRY_BY_CREATED;
     const char *order = by_created ? (filter->ascending ? "seq" : "seq DESC")
                                    : (filter->ascending ? PRECEDENCE : PRECEDENCE_DOWN);
+    uint64_t common = 0;
+    *count = 0;
+    vln_err_t err = find_common(self, arena, "version", filter->words.text, &common);
+    if (err != VLN_OK) {
+        return err;
+    }
     query_t *query = vln_arena_alloc(arena, sizeof *query);
     put(query,
         "SELECT " REGISTRY_VERSION_COLUMNS ", v.seq FROM (SELECT *, sum(" REGISTRY_RECORD_BYTES
         ") OVER (ORDER BY %s ROWS UNBOUNDED PRECEDING) AS total FROM (SELECT * FROM version",
         order);
-    put_version_filter(query, arena, filter);
+    put_version_filter(query, arena, filter, common);
     put(query,
         " ORDER BY %s LIMIT $%d::bigint) AS found) AS v WHERE total - " REGISTRY_RECORD_BYTES
         " < $%d::bigint ORDER BY %s",
@@ -276,9 +332,7 @@ registry_search_versions(registry_store_t *self, vln_arena_t *arena,
     vln_pg_i64(&query->args, filter->limit);
     vln_pg_i64(&query->args, filter->bytes_max);
     PGresult *result = NULL;
-    *count = 0;
-    vln_err_t err =
-        vln_pg_run_planned(self->pg, "search_versions", query->sql, &query->args, &result);
+    err = vln_pg_run_planned(self->pg, "search_versions", query->sql, &query->args, &result);
     if (err == VLN_OK) {
         read_versions(result, arena, out, count);
     }
