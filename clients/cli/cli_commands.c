@@ -410,7 +410,7 @@ const cli_command_t cli_commands[] = {
     {"report show",    "ID",                  "one report, check by check",                        NULL,        NULL,                   1, 1, cmd_report_show},
     {"policy list",    "",                    "what versions are judged by",                       NULL,        limit_options,          0, 0, cmd_policy_list},
     {"policy show",    "NAME",                "one policy",                                        NULL,        NULL,                   1, 1, cmd_policy_show},
-    {"policy put",     "TEXT|@FILE|-",        "a policy's next version, as JSON",                  NULL,        NULL,                   1, 1, cmd_policy_put},
+    {"policy put",     "TEXT|@FILE|-",        "a policy's next version, as YAML or JSON",          NULL,        NULL,                   1, 1, cmd_policy_put},
     {"deploy",         "MODEL@VERSION",       "bring a version into an environment, blue-green",   NULL,        deploy_options,         1, 1, cmd_deploy},
     {"rollback",       "MODEL",               "back to what served before",                        NULL,        rollback_options,       1, 1, cmd_rollback},
     {"rollout list",   "",                    "rollouts, newest first",                            NULL,        rollout_list_options,   0, 0, cmd_rollout_list},

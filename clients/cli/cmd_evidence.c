@@ -4,6 +4,7 @@
 #include <valion/v1/registry.pb-c.h>
 
 #include "vln_json.h"
+#include "vln_yaml.h"
 
 #include "cli.h"
 #include "cli_reference.h"
@@ -122,7 +123,31 @@ cmd_policy_show(cli_t *cli)
     return cli_call_and_show(cli, &request, "policy");
 }
 
-/* FILE holds a Policy as JSON, as 'valion policy show -o json' prints it. */
+/* A Policy as people write it, in YAML, or as 'valion policy show -o json' prints it. */
+static cli_exit_t
+read_policy(const char *text, size_t size, vln_arena_t *arena, Valion__V1__Policy **out)
+{
+    vln_json_error_t error;
+    ProtobufCMessage *policy = NULL;
+    bool is_json = text[strspn(text, " \t\r\n")] == '{';
+    char *json = NULL;
+    size_t json_size = 0;
+    vln_err_t err = is_json ? VLN_OK : vln_yaml_to_json(text, size, &json, &json_size, &error);
+    if (err == VLN_OK) {
+        err = vln_json_parse(&valion__v1__policy__descriptor, is_json ? text : json,
+                             is_json ? size : json_size, arena, &policy, &error);
+    }
+    free(json);
+    if (err != VLN_OK) {
+        return cli_fail(CLI_USAGE, "the policy: %s", error.why);
+    }
+    *out = (Valion__V1__Policy *)policy;
+    if (!is_json && !(*out)->source) {
+        (*out)->source = (char *)(uintptr_t)text;
+    }
+    return CLI_OK;
+}
+
 cli_exit_t
 cmd_policy_put(cli_t *cli)
 {
@@ -132,15 +157,9 @@ cmd_policy_put(cli_t *cli)
         return CLI_USAGE;
     }
     vln_arena_t *arena = vln_arena_new(POLICY_BUDGET);
-    vln_json_error_t error;
-    ProtobufCMessage *policy = NULL;
-    cli_exit_t code = CLI_USAGE;
-    if (vln_json_parse(&valion__v1__policy__descriptor, text, size, arena, &policy, &error) !=
-        VLN_OK) {
-        cli_fail(CLI_USAGE, "the policy: %s", error.why);
-    } else {
-        Valion__V1__PutPolicyRequest message = VALION__V1__PUT_POLICY_REQUEST__INIT;
-        message.policy = (Valion__V1__Policy *)policy;
+    Valion__V1__PutPolicyRequest message = VALION__V1__PUT_POLICY_REQUEST__INIT;
+    cli_exit_t code = read_policy(text, size, arena, &message.policy);
+    if (code == CLI_OK) {
         const cli_request_t request = {
             .service = "registry", .method = "PutPolicy", .message = &message.base};
         code = cli_call_and_show(cli, &request, "policy");

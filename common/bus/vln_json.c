@@ -276,6 +276,8 @@ read_enum(const reader_t *self, const ProtobufCEnumDescriptor *type, yyjson_val 
 
 static vln_err_t read_message(reader_t *self, const ProtobufCMessageDescriptor *type,
                               yyjson_val *value, int depth, ProtobufCMessage **out);
+static vln_err_t read_field(reader_t *self, const ProtobufCFieldDescriptor *field,
+                            yyjson_val *value, int depth, ProtobufCMessage *message);
 
 /* One value of the field into `slot`, which has the size of its type. */
 static vln_err_t
@@ -357,10 +359,71 @@ read_list(reader_t *self, const ProtobufCFieldDescriptor *field, yyjson_val *val
     return err;
 }
 
+/* KeyValue, KeyNumber. */
+static bool
+is_pair(const ProtobufCFieldDescriptor *field)
+{
+    const ProtobufCMessageDescriptor *type =
+        field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+    return type && type->n_fields == 2 && strcmp(type->fields[0].name, "key") == 0 &&
+           strcmp(type->fields[1].name, "value") == 0;
+}
+
+/* The entry `name: value` of a map as the message of a pair. */
+static vln_err_t
+read_entry(reader_t *self, const ProtobufCMessageDescriptor *type, yyjson_val *key, int depth,
+           ProtobufCMessage **out)
+{
+    void *pair;
+    vln_err_t err = take(self, type->sizeof_message, &pair);
+    if (err != VLN_OK) {
+        return err;
+    }
+    protobuf_c_message_init(type, pair);
+    err = read_field(self, &type->fields[0], key, depth, pair);
+    if (err == VLN_OK) {
+        err = read_field(self, &type->fields[1], yyjson_obj_iter_get_val(key), depth, pair);
+    }
+    *out = pair;
+    return err;
+}
+
+/* A map, which the contract has as a list of pairs, as {"name": value}. */
+static vln_err_t
+read_map(reader_t *self, const ProtobufCFieldDescriptor *field, yyjson_val *value, int depth,
+         ProtobufCMessage *message)
+{
+    size_t count = yyjson_obj_size(value);
+    size_t index = 0;
+    void *room;
+    if (count > VLN_JSON_MAX_VALUES) {
+        return refuse(self, "more than %d values", VLN_JSON_MAX_VALUES);
+    }
+    vln_err_t err = take(self, count * sizeof(ProtobufCMessage *) + 1, &room);
+    ProtobufCMessage **pairs = room;
+    yyjson_obj_iter entries;
+    yyjson_obj_iter_init(value, &entries);
+    for (yyjson_val *key; err == VLN_OK && (key = yyjson_obj_iter_next(&entries)); index++) {
+        size_t before = enter(self, yyjson_get_str(key), 0);
+        bool again = yyjson_obj_get(value, yyjson_get_str(key)) != yyjson_obj_iter_get_val(key);
+        err = again ? refuse(self, "given twice")
+                    : read_entry(self, field->descriptor, key, depth + 1, &pairs[index]);
+        leave(self, before);
+    }
+    if (err == VLN_OK && count) {
+        *(size_t *)field_at(message, field->quantifier_offset) = count;
+        *(void **)field_at(message, field->offset) = room;
+    }
+    return err;
+}
+
 static vln_err_t
 read_field(reader_t *self, const ProtobufCFieldDescriptor *field, yyjson_val *value, int depth,
            ProtobufCMessage *message)
 {
+    if (field->label == PROTOBUF_C_LABEL_REPEATED && yyjson_is_obj(value) && is_pair(field)) {
+        return read_map(self, field, value, depth, message);
+    }
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         return read_list(self, field, value, depth, message);
     }

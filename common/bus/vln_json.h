@@ -4,7 +4,8 @@
  * The form, for people who write clients, is in docs/wire-protocol.md: names as in the .proto;
  * enums by full name (in: also the short name, in any case, and the number); 64-bit integers as
  * text (in: also as numbers); bytes as base64, but ids as UUIDs, digests and signatures as hex; NaN and the infinities are refused in and `null` out.
- * What is absent is left out; a `null` for a field means absent.
+ * What is absent is left out; a `null` for a field means absent. A list of pairs of key and value is
+ * a map: in, {"name": value} will do.
  *
  * Text from outside is bounded in size, depth and count, and refused with the path of what is
  * wrong: a name that is not in the contract, a name twice, a value of the wrong type, text that is

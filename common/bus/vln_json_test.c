@@ -533,3 +533,24 @@ Test(vln_json, brings_any_message_of_the_contract_back_byte_for_byte)
     cr_expect(trip.types > 200 && trip.bytes > 100000, "%zu types, %zu bytes", trip.types,
               trip.bytes);
 }
+
+Test(vln_json, takes_a_map_for_a_list_of_pairs)
+{
+    const ProtobufCMessageDescriptor *type = &valion__v1__check_spec__descriptor;
+    const Valion__V1__CheckSpec *check = parse(
+        type, "{\"thresholds\":{\"folds\":5,\"cv_threshold\":0.8},\"parameters\":{\"a\":\"b\"}}");
+    cr_assert_eq(check->n_thresholds, 2);
+    cr_expect_str_eq(check->thresholds[1]->key, "cv_threshold");
+    cr_expect_eq(check->thresholds[1]->value, 0.8);
+    cr_assert_eq(check->n_parameters, 1);
+    cr_expect_str_eq(check->parameters[0]->value, "b");
+    prints(check, "{\"parameters\":[{\"key\":\"a\",\"value\":\"b\"}],\"thresholds\":"
+                  "[{\"key\":\"folds\",\"value\":5.0},{\"key\":\"cv_threshold\",\"value\":0.8}]}");
+    cr_expect_eq(((const Valion__V1__CheckSpec *)parse(type, "{\"thresholds\":{}}"))->n_thresholds,
+                 0);
+    cr_expect_str_eq(why_not(type, "{\"thresholds\":{\"folds\":\"many\"}}"),
+                     "thresholds.folds: a number is wanted");
+    cr_expect_str_eq(why_not(type, "{\"thresholds\":{\"a\":1,\"b\":2,\"a\":3}}"),
+                     "thresholds.a: given twice");
+    cr_expect_str_eq(why_not(type, "{\"metrics\":{\"a\":1}}"), "metrics: a list is wanted");
+}

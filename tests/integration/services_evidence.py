@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import os
 import signal
+import tempfile
 import time
 import uuid
 
@@ -384,6 +385,31 @@ class Policies(EvidenceTest):
         for token in (b"no token", b"a@0", b"@1", b"\xff"):
             answer = self.vera.ask("ListPolicies", {"page": common_pb2.Page(token=token)})
             self.expect_field(answer, "page.token")
+
+
+    YAML = '''# stricter than the default
+name: written
+task: regression
+checks:
+  - name: r2
+    kind: performance
+    blocking: true
+    thresholds: {r2_threshold: .75, mae_threshold: 50000}
+'''
+
+    def test_a_policy_as_people_write_it(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(self.YAML)
+            file.flush()
+            self.assertEqual(suite.cli("policy", "put", "@" + file.name).returncode, 0)
+        self.addCleanup(suite.sql, "DELETE FROM registry.policy WHERE name = 'written'")
+        stored = self.policy("written")
+        self.assertEqual(stored.source, self.YAML)
+        self.assertEqual([(each.key, each.value) for each in stored.checks[0].thresholds],
+                         [("r2_threshold", 0.75), ("mae_threshold", 50000)])
+        again = suite.cli("policy", "put", self.YAML.replace("blocking", "bloking"))
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("checks[0].bloking: no such field; did you mean blocking?", again.stderr)
 
 
 class Reports(EvidenceTest):
