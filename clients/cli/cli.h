@@ -186,6 +186,8 @@ cli_exit_t cmd_version_delete(cli_t *cli);
 cli_exit_t cmd_version_history(cli_t *cli);
 cli_exit_t cmd_report_list(cli_t *cli);
 cli_exit_t cmd_report_show(cli_t *cli);
+cli_exit_t cmd_report_diff(cli_t *cli);
+cli_exit_t cmd_report_summary(cli_t *cli);
 cli_exit_t cmd_policy_list(cli_t *cli);
 cli_exit_t cmd_policy_show(cli_t *cli);
 cli_exit_t cmd_policy_put(cli_t *cli);

@@ -244,6 +244,11 @@ static const cli_option_t validate_options[] = {
     {"no-wait",     0, NULL,          false, "print the job's id and end"},
     {0},
 };
+static const cli_option_t report_options[] = {
+    {"html",     0, NULL, false, "a page of its own on standard output, with plots and every column"},
+    {"markdown", 0, NULL, false, "likewise as Markdown"},
+    {0},
+};
 static const cli_option_t inspect_options[] = {
     {"data",    0, "DATASET", false, "rows to answer and to profile [made up]"},
     {"target",  0, "COLUMN",  false, "that it predicts"},
@@ -407,7 +412,9 @@ const cli_command_t cli_commands[] = {
     {"train",          "MODEL",               "fit a model and register it as a version",          NULL,        train_options,          1, 1, cmd_train},
     {"validate",       "MODEL[@VERSION|@ALIAS]", "judge a version; exit 0 also if the verdict is FAIL: see the report", NULL, validate_options,    1, 1, cmd_validate},
     {"report list",    "MODEL[@VERSION]",     "what was found, newest first",                      NULL,        limit_options,          1, 1, cmd_report_list},
-    {"report show",    "ID",                  "one report, check by check",                        NULL,        NULL,                   1, 1, cmd_report_show},
+    {"report show",    "ID|MODEL[@VERSION]",  "one report, check by check; of a version the newest", NULL,      report_options,         1, 1, cmd_report_show},
+    {"report diff",    "ID ID",               "what differs between two reports, or two versions' newest", NULL, NULL,                  2, 2, cmd_report_diff},
+    {"report summary", "MODEL[@VERSION]",     "verdicts by policy and by check",                   NULL,        NULL,                   1, 1, cmd_report_summary},
     {"policy list",    "",                    "what versions are judged by",                       NULL,        limit_options,          0, 0, cmd_policy_list},
     {"policy show",    "NAME",                "one policy",                                        NULL,        NULL,                   1, 1, cmd_policy_show},
     {"policy put",     "TEXT|@FILE|-",        "a policy's next version, as YAML or JSON",          NULL,        NULL,                   1, 1, cmd_policy_put},

@@ -30,4 +30,8 @@ cli_exit_t cli_file_send(cli_t *cli, cli_file_t *file);
  * that was cut short left in FILE.part is not fetched again. */
 cli_exit_t cli_file_fetch(cli_t *cli, const uint8_t digest[VLN_DIGEST_BYTES], const char *path);
 
+/* An artifact of at most `max` bytes into memory, checked; yours, end it with free(). NULL unless OK. */
+cli_exit_t cli_file_read(cli_t *cli, const uint8_t digest[VLN_DIGEST_BYTES], size_t max,
+                         uint8_t **out, size_t *size);
+
 #endif

@@ -194,6 +194,57 @@ fetch_into(fetching_t *self)
     return self->code;
 }
 
+static cli_exit_t
+read_chunk(cli_t *cli, const uint8_t *digest, uint8_t *out, int64_t offset, int64_t left)
+{
+    Valion__V1__GetChunkRequest message = VALION__V1__GET_CHUNK_REQUEST__INIT;
+    message.has_digest = message.has_offset = 1;
+    message.digest = (ProtobufCBinaryData){VLN_DIGEST_BYTES, (uint8_t *)(uintptr_t)digest};
+    message.offset = offset;
+    const cli_request_t request = {
+        .service = "registry", .method = "GetChunk", .message = &message.base};
+    vln_reply_t reply;
+    cli_exit_t code = cli_call(cli, &request, &reply);
+    if (code == CLI_OK && reply.raw_size != (size_t)(left < CLI_CHUNK ? left : CLI_CHUNK)) {
+        code = cli_fail(CLI_FAILED, "the registry gave fewer bytes than the artifact has");
+    }
+    if (code == CLI_OK) {
+        memcpy(out + offset, reply.raw, reply.raw_size);
+    }
+    vln_reply_wipe(&reply);
+    return code;
+}
+
+cli_exit_t
+cli_file_read(cli_t *cli, const uint8_t digest[VLN_DIGEST_BYTES], size_t max, uint8_t **out,
+              size_t *size)
+{
+    fetching_t fetching = {.cli = cli, .digest = digest};
+    uint8_t found[VLN_DIGEST_BYTES];
+    *out = NULL;
+    *size = 0;
+    cli_exit_t code = find_size(&fetching);
+    if (code == CLI_OK && (fetching.total < 0 || (size_t)fetching.total > max)) {
+        code = cli_fail(CLI_FAILED, "the artifact has more than %zu bytes", max);
+    }
+    uint8_t *bytes = code == CLI_OK ? vln_calloc(1, (size_t)fetching.total + 1) : NULL;
+    for (int64_t at = 0; code == CLI_OK && at < fetching.total; at += CLI_CHUNK) {
+        code = read_chunk(cli, digest, bytes, at, fetching.total - at);
+    }
+    if (code == CLI_OK) {
+        vln_digest(bytes, (size_t)fetching.total, found);
+        bool good = memcmp(found, digest, sizeof found) == 0;
+        code = good ? CLI_OK : cli_fail(CLI_FAILED, "the bytes that came do not have their digest");
+    }
+    if (code != CLI_OK) {
+        free(bytes);
+        return code;
+    }
+    *out = bytes;
+    *size = (size_t)fetching.total;
+    return CLI_OK;
+}
+
 cli_exit_t
 cli_file_fetch(cli_t *cli, const uint8_t digest[VLN_DIGEST_BYTES], const char *path)
 {
