@@ -44,6 +44,13 @@ vln_dict_new(void)
     return self;
 }
 
+size_t
+vln_dict_bytes(const vln_dict_t *self)
+{
+    return sizeof *self + self->slot_count * sizeof *self->slots +
+           self->room * sizeof *self->entries + self->size;
+}
+
 void
 vln_dict_destroy(vln_dict_t **self_p)
 {

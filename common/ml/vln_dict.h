@@ -21,6 +21,9 @@ int32_t vln_dict_find(const vln_dict_t *self, const char *text, size_t len);
 
 size_t vln_dict_count(const vln_dict_t *self);
 
+/* Memory that it takes. */
+size_t vln_dict_bytes(const vln_dict_t *self);
+
 /* Text of a code that was given out, ended by NUL; borrowed until the next add. `len` may be NULL. */
 const char *vln_dict_text(const vln_dict_t *self, int32_t code, size_t *len);
 

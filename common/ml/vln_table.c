@@ -58,6 +58,18 @@ vln_table_new(void)
     return self;
 }
 
+size_t
+vln_table_bytes(const vln_table_t *self)
+{
+    size_t bytes = sizeof *self;
+    for (size_t i = 0; i < self->column_count; i++) {
+        const vln_column_t *column = self->columns[i];
+        bytes += sizeof *column + self->capacity * types[column->type].cell_bytes +
+                 self->capacity / 8 + (column->words ? vln_dict_bytes(column->words) : 0);
+    }
+    return bytes;
+}
+
 static void
 column_destroy(vln_column_t *column)
 {

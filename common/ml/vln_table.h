@@ -128,6 +128,9 @@ size_t vln_column_missing(const vln_column_t *self, size_t rows);
  */
 bool vln_column_numbers(const vln_column_t *self, size_t rows, double *out);
 
+/* Memory that it takes, about. */
+size_t vln_table_bytes(const vln_table_t *self);
+
 /* Rows that equal an earlier row in every column; a missing cell equals a missing cell. */
 size_t vln_table_count_duplicates(const vln_table_t *self);
 

@@ -19,7 +19,9 @@ typedef struct words {
 void
 vln_dataset_end(vln_dataset_t *self)
 {
-    vln_table_destroy(&self->table);
+    if (self->table) {
+        vln_shelf_release(self->shelf, self->table);
+    }
     vln_reply_wipe(&self->reply);
     *self = (vln_dataset_t){0};
 }
@@ -139,20 +141,85 @@ choose_rows(vln_task_t *task, const char *what, const Valion__V1__DataRef *ref, 
     return true;
 }
 
+static void
+end_table(void *value)
+{
+    vln_table_t *table = value;
+    vln_table_destroy(&table);
+}
+
+static void
+add_text(vln_digest_t *sum, const char *text)
+{
+    vln_digest_add(sum, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+/* What a table follows from: bytes and how they are read. */
+static void
+make_key(const Valion__V1__Dataset *record, const vln_csv_options_t *options,
+         uint8_t key[VLN_DIGEST_BYTES])
+{
+    vln_digest_t *sum = vln_digest_begin();
+    vln_digest_add(sum, record->digest.data, VLN_DIGEST_BYTES);
+    vln_digest_add(sum, &options->delimiter, 1);
+    vln_digest_add(sum, &(uint8_t){options->bad_is_missing}, 1);
+    for (size_t i = 0; options->missing && options->missing[i]; i++) {
+        add_text(sum, options->missing[i]);
+    }
+    add_text(sum, options->missing ? "given" : "own");
+    for (size_t i = 0; i < options->column_count; i++) {
+        const vln_csv_column_t *column = &options->columns[i];
+        add_text(sum, column->name);
+        vln_digest_add(sum, &(uint8_t){(uint8_t)column->type}, 1);
+        vln_digest_add(sum, &(uint8_t){column->optional}, 1);
+    }
+    vln_digest_end(&sum, key);
+}
+
+/* VLN_OK, or a sentence. */
+static vln_err_t
+parse(vln_worker_t *worker, const Valion__V1__Dataset *record, const vln_csv_options_t *options,
+      vln_table_t **out, char why[VLN_DATASET_WHY])
+{
+    vln_bytes_t bytes = {0};
+    char unread[VLN_ARTIFACTS_WHY];
+    vln_csv_refusal_t refusal = {0};
+    vln_err_t err = vln_artifacts_get(worker->artifacts, record->digest.data, VLN_DATASET_MAX_BYTES,
+                                      &bytes, unread);
+    if (err != VLN_OK) {
+        vln_text_copy(why, VLN_DATASET_WHY, unread);
+        return err;
+    }
+    if (vln_csv_read(options, bytes.data, bytes.size, out, &refusal) != VLN_OK) {
+        vln_csv_refusal_format(&refusal, why, VLN_DATASET_WHY);
+        err = VLN_INVALID_ARGUMENT;
+    }
+    vln_bytes_end(&bytes);
+    return err;
+}
+
+/* From the shelf, where another task may have put it. */
 static bool
-parse(vln_task_t *task, const char *what, const Valion__V1__DataRef *ref, const vln_bytes_t *bytes,
-      vln_dataset_t *out)
+take_table(vln_worker_t *worker, vln_task_t *task, const char *what, const Valion__V1__DataRef *ref,
+           vln_dataset_t *out)
 {
     words_t words;
     vln_csv_options_t options;
-    vln_csv_refusal_t refusal = {0};
+    uint8_t key[VLN_DIGEST_BYTES];
     read_options(ref, out->record, &words, task->arena, &options);
-    vln_err_t err = vln_csv_read(&options, bytes->data, bytes->size, &out->table, &refusal);
-    if (err != VLN_OK) {
+    make_key(out->record, &options, key);
+    out->shelf = worker->tables;
+    out->table = vln_shelf_take(out->shelf, key);
+    if (!out->table) {
+        vln_table_t *table = NULL;
         char why[VLN_DATASET_WHY];
-        vln_csv_refusal_format(&refusal, why, sizeof why);
-        fail(task, VLN_INVALID_ARGUMENT, what, ref, why);
-        return false;
+        vln_err_t err = parse(worker, out->record, &options, &table, why);
+        if (err != VLN_OK) {
+            fail(task, err, what, ref, why);
+            return false;
+        }
+        const vln_shelf_value_t value = {table, vln_table_bytes(table), end_table};
+        out->table = vln_shelf_put(out->shelf, key, &value);
     }
     return choose_rows(task, what, ref, out);
 }
@@ -161,24 +228,12 @@ bool
 vln_dataset_read(vln_worker_t *worker, vln_task_t *task, const char *what,
                  const Valion__V1__DataRef *ref, vln_dataset_t *out)
 {
-    vln_bytes_t bytes = {0};
-    char why[VLN_ARTIFACTS_WHY];
     *out = (vln_dataset_t){0};
     if (!ref || ((!ref->name || !ref->name[0]) && ref->digest.len != VLN_DIGEST_BYTES)) {
         vln_task_fail(task, false, "%s: say which data set, by name or digest", what);
         return false;
     }
-    if (!find(worker, task, what, ref, out)) {
-        vln_dataset_end(out);
-        return false;
-    }
-    vln_err_t err = vln_artifacts_get(worker->artifacts, out->record->digest.data,
-                                      VLN_DATASET_MAX_BYTES, &bytes, why);
-    if (err != VLN_OK) {
-        fail(task, err, what, ref, why);
-    }
-    bool ok = err == VLN_OK && parse(task, what, ref, &bytes, out);
-    vln_bytes_end(&bytes);
+    bool ok = find(worker, task, what, ref, out) && take_table(worker, task, what, ref, out);
     if (!ok) {
         vln_dataset_end(out);
     }

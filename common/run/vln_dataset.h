@@ -19,11 +19,12 @@ enum { VLN_DATASET_WHY = 600 };
 #define VLN_DATASET_MAX_BYTES ((int64_t)512 * 1024 * 1024)
 
 typedef struct vln_dataset {
-    vln_table_t *table;
-    size_t first; /* the rows that the task wants */
+    const vln_table_t *table; /* may be others' as well */
+    size_t first;             /* the rows that the task wants */
     size_t rows;
     const Valion__V1__Dataset *record; /* as the registry has it, with its digest */
     vln_reply_t reply;                 /* inside: what `record` lies in */
+    vln_shelf_t *shelf;                /* inside: what the table is taken from */
 } vln_dataset_t;
 
 /*

@@ -8,11 +8,12 @@
 #include "vln_processors.h"
 #include "vln_text.h"
 
-enum { TASK_CALL_MS = 30000, STOP_LOOK_MS = 1000 };
+enum { TASK_CALL_MS = 30000, STOP_LOOK_MS = 1000, MIB = 1024 * 1024 };
 
 struct vln_workers {
     vln_worker_config_t config;
     vln_service_t *service;
+    vln_shelf_t *tables;
     size_t hits; /* counters */
     size_t misses;
 };
@@ -22,14 +23,19 @@ vln_workers_new(const vln_worker_config_t *config)
 {
     vln_workers_t *self = vln_calloc(1, sizeof *self);
     self->config = *config;
+    self->tables = vln_shelf_new((size_t)config->options->table_cache_mib * MIB);
     return self;
 }
 
 void
 vln_workers_destroy(vln_workers_t **self_p)
 {
-    free(*self_p);
-    *self_p = NULL;
+    vln_workers_t *self = *self_p;
+    if (self) {
+        vln_shelf_destroy(&self->tables);
+        free(self);
+        *self_p = NULL;
+    }
 }
 
 void
@@ -58,6 +64,7 @@ open_slot(void *context)
     vln_service_client_config(workers->service, &client);
     slot->workers = workers;
     slot->worker.service = workers->service;
+    slot->worker.tables = workers->tables;
     /* The service reads the same address, and would not have opened with one that cannot be. */
     vln_assert(vln_client_open(&slot->worker.client, &client) == VLN_OK);
     slot->worker.artifacts =

@@ -11,12 +11,14 @@
 
 #include "vln_artifacts.h"
 #include "vln_service.h"
+#include "vln_shelf.h"
 #include "vln_tasks.h"
 
 typedef struct vln_worker_options {
     vln_service_options_t service;
     vln_cache_options_t cache;
     int64_t slots;
+    int64_t table_cache_mib; /* of those that read data sets */
 } vln_worker_options_t;
 
 /* clang-format off */
@@ -27,12 +29,19 @@ typedef struct vln_worker_options {
         "tasks at once; 0: as many as this process may use processors")
 /* clang-format on */
 
+/* clang-format off */
+#define VLN_TABLE_CACHE_OPTIONS(type, field)                                                       \
+    VLN_OPT_ROW_INT(type, field.table_cache_mib, "table-cache-mib", "256", 0, 65536,               \
+        "memory for data sets that were read, for tasks that need them again")
+/* clang-format on */
+
 /* Of one slot's thread. */
 typedef struct vln_worker {
     vln_client_t *client;
     vln_artifacts_t *artifacts;
     vln_service_t *service;
-    void *own; /* what config.open made */
+    vln_shelf_t *tables; /* of the process: data sets that were read */
+    void *own;           /* what config.open made */
 } vln_worker_t;
 
 /* A kind of task that is done here. */

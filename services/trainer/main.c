@@ -12,6 +12,7 @@
 
 static const vln_opt_t options[] = {
     VLN_WORKER_OPTIONS(trainer_config_t, worker, "1"),
+    VLN_TABLE_CACHE_OPTIONS(trainer_config_t, worker),
     VLN_OPT_ROW_TEXT(trainer_config_t, sandbox, "sandbox", NULL,
                      "program that runs models; default: valion-sandbox beside this one"),
     VLN_OPT_ROW_TEXT(trainer_config_t, fit, "fit", NULL,

@@ -15,6 +15,7 @@ enum { CPU_SECONDS = 120, MIB = 1024 * 1024 };
 
 static const vln_opt_t options[] = {
     VLN_WORKER_OPTIONS(validator_config_t, worker, "1"),
+    VLN_TABLE_CACHE_OPTIONS(validator_config_t, worker),
     VLN_OPT_ROW_TEXT(validator_config_t, sandbox, "sandbox", NULL,
                      "program that runs models; default: valion-sandbox beside this one"),
     VLN_OPT_ROW_INT(validator_config_t, load_ms, "model-load-ms", "30000", 100, 600000,

@@ -15,7 +15,8 @@ typedef struct sets {
 void
 validator_rows_end(validator_rows_t *self)
 {
-    vln_table_destroy(&self->table);
+    vln_dataset_end(&self->set);
+    vln_table_destroy(&self->joined);
     *self = (validator_rows_t){0};
 }
 
@@ -68,13 +69,15 @@ join(vln_task_t *task, const char *what, sets_t *sets, size_t max_rows, validato
     out->cut = total > max_rows;
     vln_dataset_t *only = &sets->list[0];
     if (sets->count == 1 && !out->cut && only->rows == vln_table_rows(only->table)) {
+        out->set = (vln_dataset_t){.table = only->table, .shelf = only->shelf};
         out->table = only->table;
         only->table = NULL;
         return true;
     }
-    if (rows_join(sets->parts, sets->count, max_rows, &out->table, why) != VLN_OK) {
+    if (rows_join(sets->parts, sets->count, max_rows, &out->joined, why) != VLN_OK) {
         vln_task_fail(task, false, "%s: %s", what, why);
     }
+    out->table = out->joined;
     return out->table != NULL;
 }
 

@@ -11,10 +11,13 @@
 enum { VALIDATOR_DATA_MAX = 16 };
 
 typedef struct validator_rows {
-    vln_table_t *table;         /* every row of it is meant */
+    const vln_table_t *table;   /* every row of it is meant */
     Valion__V1__DataRef **refs; /* what was read, by digest; in the task's arena */
     size_t ref_count;
     bool cut; /* there are more than max_rows */
+    /* Inside: where the table is from, one of the two. */
+    vln_dataset_t set;
+    vln_table_t *joined;
 } validator_rows_t;
 
 /* What is to be read. */
