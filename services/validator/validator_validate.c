@@ -13,6 +13,7 @@
 
 #include "stored_profile.h"
 #include "validator_baseline.h"
+#include "validator_custom.h"
 #include "validator_report.h"
 #include "validator_rows.h"
 #include "validator_store.h"
@@ -40,6 +41,7 @@ typedef struct validation {
     check_predictions_t predictions;
     check_baseline_t *baselines;
     size_t baseline_count;
+    validator_custom_t custom;
     check_context_t context;
     Valion__V1__Report report;
     int64_t durations_ms[CHECKS_MAX];
@@ -420,6 +422,29 @@ report_baselines(validation_t *self)
     }
 }
 
+/* ---- checks of one's own ---- */
+
+static uint64_t
+seed_of(const validation_t *self)
+{
+    return self->spec->has_seed ? self->spec->seed : DEFAULT_SEED;
+}
+
+static bool
+read_custom(validation_t *self)
+{
+    const validator_custom_subject_t subject = {
+        .policy = self->policy,
+        .record = self->version.record,
+        .data = self->rows.refs,
+        .data_count = self->rows.ref_count,
+        .reference = self->reference.ref_count > 0 ? self->reference.refs[0] : NULL,
+        .target = self->target,
+        .answers = self->is_asked ? &self->answers : NULL,
+        .seed = seed_of(self)};
+    return validator_custom_read(self->worker, self->task, &subject, &self->custom);
+}
+
 /* ---- the checks ---- */
 
 /* Names of the data's columns that the model takes. */
@@ -467,7 +492,9 @@ run_checks(validation_t *self)
             return false;
         }
         int64_t started_ms = vln_mono_ms();
-        report->checks[report->n_checks++] = check_run(&self->context, self->policy->checks[i]);
+        Valion__V1__CheckResult *custom = self->custom.results[i];
+        report->checks[report->n_checks++] =
+            custom ? custom : check_run(&self->context, self->policy->checks[i]);
         self->durations_ms[i] = vln_mono_ms() - started_ms;
         vln_task_progress(self->task, 0.6 + 0.3 * (double)(i + 1) / (double)count);
     }
@@ -534,7 +561,7 @@ name_subject(validation_t *self)
     report->has_policy_version = report->has_policy_digest = report->has_seed = 1;
     report->policy_version = self->policy->version;
     report->policy_digest = self->policy->digest;
-    report->seed = self->spec->has_seed ? self->spec->seed : DEFAULT_SEED;
+    report->seed = seed_of(self);
     report->has_rows = report->has_columns = 1;
     report->rows = (int64_t)vln_table_rows(self->rows.table);
     report->columns = (int64_t)vln_table_columns(self->rows.table);
@@ -609,7 +636,7 @@ run(validation_t *self)
         return;
     }
     vln_task_progress(self->task, 0.6);
-    if (!read_baselines(self) || !run_checks(self)) {
+    if (!read_custom(self) || !read_baselines(self) || !run_checks(self)) {
         return;
     }
     finish(self);

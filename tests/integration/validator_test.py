@@ -483,6 +483,69 @@ class Killed(Case):
         self.assertEqual(admin.report(result.report_id).task_id, job_id)
 
 
+class CustomChecks(Case):
+    """Checks that a worker of somebody's answers: the program that the docs show."""
+    worker = None
+
+    @classmethod
+    def setUpClass(cls):
+        done = suite.cli("keys", "new", "checker", "--roles", "worker", "--kinds", "check:*")
+        assert done.returncode == 0, done.stderr
+        time.sleep(1.5)  # the broker reads the folder of keys each second
+        program = os.path.join(args.root, "clients", "python", "check_example.py")
+        environment = {**os.environ, "PYTHONPATH": args.python, "VALION_BUS": suite.bus,
+                       "VALION_KEYS": suite.keys, "VALION_PRINCIPAL": "checker"}
+        cls.worker = subprocess.Popen([sys.executable, program], env=environment)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.worker.kill()
+        cls.worker.wait()
+
+    def judged(self, name, *checks, **fields):
+        performance = check("performance", thresholds={"r2_threshold": 0.7})
+        _, report = self.validate(policy=policy(name, performance, *checks), **fields)
+        self.assertEqual([each.name for each in report.checks],
+                         ["performance"] + [each.name for each in checks])
+        return report
+
+    def in_range(self, high, **fields):
+        return check("check:in_range", "possible", {"low": 0, "high": high}, **fields)
+
+    def test_the_answer_is_in_the_report_and_counts(self):
+        report = self.judged("possible", self.in_range(1e9, blocking=True, severity=4))
+        found = by_name(report)["possible"]
+        self.assertEqual((found.status, found.statistic, found.n), (PASS, 0, 400), found)
+        self.assertEqual((found.kind, found.severity, found.blocking), ("check:in_range", 4, True))
+        self.assertEqual(report.verdict, PASS, report.sentence)
+        report = self.judged("impossible", self.in_range(1, blocking=True))
+        self.assertEqual(by_name(report)["possible"].statistic, 400)
+        self.assertEqual(report.verdict, FAIL)
+
+    def test_the_same_task_again_has_the_same_report(self):
+        first = self.judged("twice", self.in_range(1e9))
+        self.assertEqual(self.judged("twice", self.in_range(1e9)).digest, first.digest)
+
+    def test_a_check_that_raises_cannot_pass(self):
+        """Its limits are missing, so it raises."""
+        broken = check("check:in_range", "broken")
+        report = self.judged("broken", broken)
+        found = by_name(report)["broken"]
+        self.assertEqual(found.status, INCONCLUSIVE)
+        self.assertIn("KeyError", found.error)
+        self.assertEqual(report.verdict, INCONCLUSIVE)
+        broken.blocking = True
+        self.assertEqual(self.judged("broken-gate", broken).verdict, FAIL)
+
+    def test_a_check_that_nobody_answers_cannot_pass(self):
+        report = self.judged("unanswered", check("check:nobody", "unanswered", timeout_ms=1000),
+                             self.in_range(1e9))
+        found = by_name(report)["unanswered"]
+        self.assertEqual(found.status, INCONCLUSIVE)
+        self.assertIn("check:nobody", found.error)
+        self.assertEqual(by_name(report)["possible"].status, PASS)
+
+
 def model_file(name):
     with open(os.path.join(args.var, "models", name), "rb") as file:
         return file.read()
