@@ -10,8 +10,9 @@
 #include "cli.h"
 #include "cli_job.h"
 #include "cli_reference.h"
+#include "cli_search.h"
 
-enum { PAIRS_MAX = 64, KEY_MAX = 251 };
+enum { PAIRS_MAX = 64, KEY_MAX = 251, RANGES_MAX = 32 };
 
 /* ---- options that several have ---- */
 
@@ -96,6 +97,9 @@ typedef struct training {
     Valion__V1__KeyValue *pair_pointers[PAIRS_MAX];
     char keys[PAIRS_MAX][KEY_MAX];
     Valion__V1__Algorithm algorithms[8];
+    Valion__V1__Search search;
+    cli_search_t ranges[RANGES_MAX];
+    Valion__V1__SearchRange *range_pointers[RANGES_MAX];
 } training_t;
 
 static bool
@@ -118,6 +122,38 @@ take_params(const cli_t *cli, training_t *self)
         self->spec.n_hyperparameters++;
     }
     self->spec.hyperparameters = self->pair_pointers;
+    return true;
+}
+
+static bool
+take_search(cli_t *cli, training_t *self)
+{
+    size_t at = 0;
+    uint64_t trials = 0;
+    Valion__V1__Search *search = &self->search;
+    valion__v1__search__init(search);
+    for (const char *text; (text = cli_args_next(&cli->args, "search", &at));) {
+        size_t n = search->n_ranges;
+        if (n == RANGES_MAX || !cli_search_parse(text, &self->ranges[n])) {
+            cli_fail(CLI_USAGE,
+                     "--search: at most %d, as max_depth=2..8, learning_rate=0.01..0.5:log or "
+                     "subsample=0.6,0.8,1",
+                     RANGES_MAX);
+            return false;
+        }
+        self->range_pointers[n] = &self->ranges[n].range;
+        search->n_ranges++;
+    }
+    if (!number_option(cli, "trials", 1, 1000, &search->has_trials, &trials)) {
+        return false;
+    }
+    if (search->has_trials && search->n_ranges == 0) {
+        cli_fail(CLI_USAGE, "--trials is of a search: say --search, too");
+        return false;
+    }
+    search->trials = (uint32_t)trials;
+    search->ranges = self->range_pointers;
+    self->spec.search = search->n_ranges > 0 ? search : NULL;
     return true;
 }
 
@@ -155,6 +191,7 @@ take_training(cli_t *cli, training_t *self)
 {
     Valion__V1__TrainSpec *spec = &self->spec;
     uint64_t threads = 0;
+    uint64_t folds = 0;
     int task = 0;
     int bump = 0;
     valion__v1__train_spec__init(spec);
@@ -175,7 +212,8 @@ take_training(cli_t *cli, training_t *self)
         return false;
     }
     bool good = split_options(cli, &self->split) && take_params(cli, self) &&
-                take_algorithms(cli, self) &&
+                take_algorithms(cli, self) && take_search(cli, self) &&
+                number_option(cli, "folds", 2, 20, &spec->has_cv_folds, &folds) &&
                 number_option(cli, "threads", 1, 64, &spec->has_threads, &threads) &&
                 number_option(cli, "seed", 0, INT64_MAX, &spec->has_seed, &spec->seed) &&
                 cli_enum_option(cli, "task", &valion__v1__task_type__descriptor, &task) &&
@@ -183,6 +221,7 @@ take_training(cli_t *cli, training_t *self)
                 digest_option(cli, "preprocessor", self->preprocessor,
                               &spec->has_preprocessor_digest, &spec->preprocessor_digest);
     spec->threads = (uint32_t)threads;
+    spec->cv_folds = (uint32_t)folds;
     spec->has_task = task != 0;
     spec->task = (Valion__V1__TaskType)task;
     spec->has_bump = bump != 0;

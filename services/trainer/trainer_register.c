@@ -145,7 +145,7 @@ static void
 list_hyperparameters(const trainer_version_t *version, vln_arena_t *arena,
                      trainer_registered_t *out)
 {
-    const recipe_t *recipe = version->recipe;
+    const vln_recipe_t *recipe = version->recipe;
     out->hyperparameters = vln_arena_alloc(arena, (recipe->count + 1) * sizeof(void *));
     for (size_t i = 0; i < recipe->count; i++) {
         add_pair(&out->hyperparameters, &out->hyperparameter_count, arena,
@@ -207,7 +207,7 @@ fill_request(const vln_task_t *task, const trainer_version_t *version,
     request->version = spec->version && spec->version[0] ? spec->version : NULL;
     request->has_bump = spec->has_bump;
     request->bump = spec->bump;
-    request->algorithm = vln_arena_strdup(arena, recipe_name(version->algorithm));
+    request->algorithm = vln_arena_strdup(arena, vln_recipe_name(version->algorithm));
     request->framework = vln_arena_strdup(arena, "xgboost");
     request->description = spec->description;
     request->tags = spec->tags;

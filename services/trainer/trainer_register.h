@@ -18,10 +18,10 @@ typedef struct trainer_version {
     const trainer_features_t *features;
     const trainer_preprocessor_t *preprocessor;
     vln_predictor_t *predictor;
-    const vln_bytes_t *model;
-    const recipe_t *recipe;
+    const vln_fit_model_t *model;
+    const vln_recipe_t *recipe;
     uint32_t rounds;
-    recipe_algorithm_t algorithm;
+    vln_recipe_algorithm_t algorithm;
     const vln_scores_t *scores;
     size_t held_out; /* rows */
 } trainer_version_t;

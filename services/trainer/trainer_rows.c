@@ -119,7 +119,7 @@ place_positive(vln_task_t *task, const char *positive, trainer_target_t *out)
         return true;
     }
     size_t at = find_class(out, positive);
-    if (out->task != RECIPE_BINARY || at == out->class_count) {
+    if (out->task != VLN_RECIPE_BINARY || at == out->class_count) {
         vln_task_fail(task, false, "positive_class: '%.64s' is not one of two classes", positive);
         return false;
     }
@@ -173,7 +173,7 @@ trainer_target_find(vln_task_t *task, const Valion__V1__TrainSpec *spec, const v
         return false;
     }
     bool many = spec->task == VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS || out->class_count > 2;
-    out->task = many ? RECIPE_MULTICLASS : RECIPE_BINARY;
+    out->task = many ? VLN_RECIPE_MULTICLASS : VLN_RECIPE_BINARY;
     return place_positive(task, spec->positive_class, out);
 }
 
@@ -274,9 +274,9 @@ static void
 add_outputs(vln_arena_t *arena, const trainer_target_t *target, Valion__V1__Signature *signature)
 {
     static const Valion__V1__TaskType tasks[] = {
-        [RECIPE_REGRESSION] = VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION,
-        [RECIPE_BINARY] = VALION__V1__TASK_TYPE__TASK_TYPE_BINARY,
-        [RECIPE_MULTICLASS] = VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS};
+        [VLN_RECIPE_REGRESSION] = VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION,
+        [VLN_RECIPE_BINARY] = VALION__V1__TASK_TYPE__TASK_TYPE_BINARY,
+        [VLN_RECIPE_MULTICLASS] = VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS};
     signature->outputs = vln_arena_alloc(arena, sizeof(void *));
     add_column(arena, &signature->outputs, &signature->n_outputs, target->column,
                VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT32);
@@ -284,7 +284,7 @@ add_outputs(vln_arena_t *arena, const trainer_target_t *target, Valion__V1__Sign
     signature->task = tasks[target->task];
     signature->classes = target->classes;
     signature->n_classes = target->class_count;
-    if (target->task == RECIPE_BINARY) {
+    if (target->task == VLN_RECIPE_BINARY) {
         signature->positive_class = target->classes[1];
     }
 }
@@ -336,7 +336,7 @@ put_label(const trainer_target_t *target, const vln_column_t *column, size_t row
     if (!vln_column_has(column, row)) {
         return false;
     }
-    if (target->task != RECIPE_REGRESSION) {
+    if (target->task != VLN_RECIPE_REGRESSION) {
         size_t code = find_class(target, class_text(column, row, room));
         *out = (float)code;
         return code < target->class_count;
@@ -352,7 +352,8 @@ trainer_labels_make(vln_task_t *task, const trainer_choice_t *choice,
                     const trainer_target_t *target, float *out)
 {
     const vln_column_t *column = find_column(task, choice->table, "target", target->column);
-    bool fits = column && (column->type != VLN_TYPE_STRING || target->task != RECIPE_REGRESSION);
+    bool fits =
+        column && (column->type != VLN_TYPE_STRING || target->task != VLN_RECIPE_REGRESSION);
     for (size_t i = 0; fits && i < choice->count; i++) {
         if (!put_label(target, column, choice->rows[i], &out[i])) {
             vln_task_fail(task, false,
@@ -441,9 +442,9 @@ fill_weights(vln_task_t *task, const trainer_choice_t *choice, float *out)
 bool
 trainer_numbers_make(vln_task_t *task, const trainer_choice_t *choice,
                      const trainer_target_t *target, const trainer_features_t *features,
-                     const trainer_preprocessor_t *preprocessor, trainer_numbers_t *out)
+                     const trainer_preprocessor_t *preprocessor, vln_fit_numbers_t *out)
 {
-    *out = (trainer_numbers_t){.cells =
+    *out = (vln_fit_numbers_t){.cells =
                                    vln_calloc(choice->count * features->columns + 1, sizeof(float)),
                                .labels = vln_calloc(choice->count + 1, sizeof(float)),
                                .rows = choice->count};
@@ -456,7 +457,7 @@ trainer_numbers_make(vln_task_t *task, const trainer_choice_t *choice,
         ok = fill_weights(task, choice, out->weights);
     }
     if (!ok) {
-        trainer_numbers_end(out);
+        vln_fit_numbers_end(out);
     }
     return ok;
 }

@@ -6,9 +6,10 @@
 #define TRAINER_ROWS_H
 
 #include "vln_dataset.h"
+#include "vln_fit.h"
 #include "vln_predictor.h"
 
-#include "trainer_fit.h"
+#include "trainer.h"
 #include "valion/v1/trainer.pb-c.h"
 
 enum { TRAINER_CLASSES_MAX = 256 };
@@ -16,7 +17,7 @@ enum { TRAINER_CLASSES_MAX = 256 };
 /* What the target column means. Texts are in the task's arena. */
 typedef struct trainer_target {
     const char *column;
-    recipe_task_t task;
+    vln_recipe_task_t task;
     char **classes; /* in the order of their codes; the second is the positive one of two */
     size_t class_count;
 } trainer_target_t;
@@ -52,7 +53,7 @@ typedef struct trainer_choice {
 
 bool trainer_numbers_make(vln_task_t *task, const trainer_choice_t *choice,
                           const trainer_target_t *target, const trainer_features_t *features,
-                          const trainer_preprocessor_t *preprocessor, trainer_numbers_t *out);
+                          const trainer_preprocessor_t *preprocessor, vln_fit_numbers_t *out);
 
 /* The labels alone. */
 bool trainer_labels_make(vln_task_t *task, const trainer_choice_t *choice,

@@ -11,9 +11,10 @@
 #include "vln_time.h"
 
 #include "split.h"
+#include "trainer_choose.h"
 #include "trainer_register.h"
 
-enum { EARLY_ROUNDS = 50, MAX_THREADS = 64, IMPORTANCE_MAX = 64 };
+enum { IMPORTANCE_MAX = 64 };
 
 /* Everything that a training holds on to until its end. */
 typedef struct training {
@@ -28,11 +29,9 @@ typedef struct training {
     trainer_preprocessor_t preprocessor;
     trainer_target_t target;
     trainer_features_t features;
-    trainer_numbers_t train_numbers;
-    trainer_numbers_t held_numbers;
-    trainer_fitted_t best;
-    recipe_t recipe; /* of the best */
-    recipe_algorithm_t algorithm;
+    vln_fit_numbers_t train_numbers;
+    vln_fit_numbers_t held_numbers;
+    trainer_chosen_t best;
     vln_predictor_t *predictor;
     vln_scores_t scores;
     vln_scores_t train_scores;
@@ -44,12 +43,6 @@ typedef struct training {
 static const char *
 find_unsupported(const Valion__V1__TrainSpec *spec)
 {
-    if (spec->search) {
-        return "search";
-    }
-    if (spec->has_cv_folds && spec->cv_folds > 0) {
-        return "cv_folds";
-    }
     if (spec->split && spec->split->stratify && spec->split->stratify[0]) {
         return "split.stratify";
     }
@@ -76,7 +69,7 @@ read_spec(training_t *self)
         vln_task_fail(task, false, "a training needs model, data and target");
         return false;
     }
-    return trainer_check_split(task, self->spec->split);
+    return trainer_check_split(task, self->spec->split) && trainer_check_contest(task, self->spec);
 }
 
 /* ---- rows ---- */
@@ -185,8 +178,8 @@ open_predictor(training_t *self)
 {
     vln_outcome_t outcome;
     vln_sandbox_t *sandbox = trainer_sandbox(self->worker, self->task);
-    const vln_predictor_files_t files = {.model = self->best.model.data,
-                                         .model_size = self->best.model.size,
+    const vln_predictor_files_t files = {.model = self->best.fitted.model.data,
+                                         .model_size = self->best.fitted.model.size,
                                          .preprocessor = self->preprocessor.bytes.data,
                                          .preprocessor_size = self->preprocessor.bytes.size};
     vln_err_t err = sandbox ? vln_predictor_open(sandbox, &files, self->features.signature,
@@ -219,7 +212,7 @@ make_truth(const training_t *self, const float *labels, size_t count)
     int32_t *codes = vln_arena_alloc(self->task->arena, count * sizeof *codes + 1);
     for (size_t i = 0; i < count; i++) {
         values[i] = labels[i];
-        codes[i] = self->target.task == RECIPE_REGRESSION ? 0 : (int32_t)labels[i];
+        codes[i] = self->target.task == VLN_RECIPE_REGRESSION ? 0 : (int32_t)labels[i];
     }
     truth.values = values;
     truth.codes = codes;
@@ -227,7 +220,7 @@ make_truth(const training_t *self, const float *labels, size_t count)
 }
 
 static bool
-score(training_t *self, const trainer_choice_t *choice, const trainer_numbers_t *numbers,
+score(training_t *self, const trainer_choice_t *choice, const vln_fit_numbers_t *numbers,
       vln_scores_t *out)
 {
     vln_sandbox_result_t all = {0};
@@ -252,112 +245,15 @@ score(training_t *self, const trainer_choice_t *choice, const trainer_numbers_t 
 
 /* ---- fitting ---- */
 
-static const struct {
-    Valion__V1__Algorithm asked;
-    recipe_algorithm_t algorithm;
-} algorithms[] = {
-    {VALION__V1__ALGORITHM__ALGORITHM_GRADIENT_BOOSTING, RECIPE_GRADIENT_BOOSTING},
-    {VALION__V1__ALGORITHM__ALGORITHM_RANDOM_FOREST, RECIPE_RANDOM_FOREST},
-    {VALION__V1__ALGORITHM__ALGORITHM_ELASTIC_NET, RECIPE_ELASTIC_NET},
-};
-
 static bool
-find_algorithm(vln_task_t *task, Valion__V1__Algorithm asked, recipe_algorithm_t *out)
+choose(training_t *self)
 {
-    for (size_t i = 0; i < VLN_COUNT(algorithms); i++) {
-        if (algorithms[i].asked == asked) {
-            *out = algorithms[i].algorithm;
-            return true;
-        }
-    }
-    vln_task_fail(task, false, "algorithm %d is not known here", (int)asked);
-    return false;
-}
-
-static bool
-make_recipe(training_t *self, recipe_algorithm_t algorithm, recipe_t *out)
-{
-    const Valion__V1__TrainSpec *spec = self->spec;
-    const recipe_terms_t terms = {
-        .algorithm = algorithm,
-        .task = self->target.task,
-        .classes = self->target.class_count,
-        .seed = spec->has_seed ? spec->seed : 42,
-        .threads = spec->threads > 0 && spec->threads < MAX_THREADS ? spec->threads : 1};
-    char why[RECIPE_WHY];
-    recipe_begin(out, &terms);
-    for (size_t i = 0; i < spec->n_hyperparameters; i++) {
-        const Valion__V1__KeyValue *pair = spec->hyperparameters[i];
-        if (!recipe_set(out, algorithm, pair->key ? pair->key : "", pair->value, why)) {
-            vln_task_fail(self->task, false, "%s", why);
-            return false;
-        }
-    }
-    return true;
-}
-
-static int64_t
-fit_time(const training_t *self)
-{
-    const trainer_slot_t *slot = self->worker->own;
-    int64_t most = slot->trainer->config->max_fit_s * 1000;
-    int64_t left = self->task->deadline_ms - vln_mono_ms();
-    int64_t asked = self->spec->has_max_duration_ms && self->spec->max_duration_ms > 0
-                        ? self->spec->max_duration_ms
-                        : most;
-    most = asked < most ? asked : most;
-    return left < most ? left : most;
-}
-
-/* Fits with one algorithm, and keeps it if it is the best so far. */
-static bool
-fit_one(training_t *self, recipe_algorithm_t algorithm)
-{
-    recipe_t recipe;
-    trainer_fitted_t fitted;
-    const Valion__V1__EarlyStopping *early = self->spec->early_stopping;
-    if (!make_recipe(self, algorithm, &recipe)) {
-        return false;
-    }
-    const trainer_fit_t fit = {.recipe = &recipe,
-                               .columns = self->features.columns,
-                               .names = (const char *const *)self->features.names,
-                               .train = &self->train_numbers,
-                               .held = &self->held_numbers,
-                               .stop_after = !early || !recipe.stops_early ? 0
-                                             : early->rounds > 0           ? early->rounds
-                                                                           : EARLY_ROUNDS,
-                               .max_ms = fit_time(self)};
-    if (!trainer_fit_run(self->worker, self->task, &fit, &fitted)) {
-        return false;
-    }
-    bool better = !self->best.model.data || fitted.metric < self->best.metric;
-    trainer_fitted_end(better ? &self->best : &fitted);
-    if (better) {
-        self->best = fitted;
-        self->recipe = recipe;
-        self->algorithm = algorithm;
-    }
-    return true;
-}
-
-static bool
-fit_all(training_t *self)
-{
-    const Valion__V1__TrainSpec *spec = self->spec;
-    size_t count = spec->n_algorithms > 0 ? spec->n_algorithms : 1;
-    for (size_t i = 0; i < count; i++) {
-        recipe_algorithm_t algorithm = RECIPE_GRADIENT_BOOSTING;
-        if (spec->n_algorithms > 0 &&
-            !find_algorithm(self->task, spec->algorithms[i], &algorithm)) {
-            return false;
-        }
-        if (!fit_one(self, algorithm)) {
-            return false;
-        }
-        vln_task_progress(self->task, 0.1 + 0.7 * (double)(i + 1) / (double)count);
-    }
-    return true;
+    const trainer_contest_t contest = {.spec = self->spec,
+                                       .target = &self->target,
+                                       .features = &self->features,
+                                       .train = &self->train_numbers,
+                                       .held = &self->held_numbers};
+    return trainer_choose(self->worker, self->task, &contest, &self->best);
 }
 
 /* ---- the result ---- */
@@ -381,7 +277,7 @@ add_importance(const training_t *self, Valion__V1__TrainResult *result)
         valion__v1__key_number__init(number);
         number->key = self->features.names[i];
         number->has_value = 1;
-        number->value = self->best.importance[i];
+        number->value = self->best.fitted.importance[i];
         result->importance[i] = number;
     }
     qsort(result->importance, columns, sizeof(void *), by_gain);
@@ -394,7 +290,7 @@ end_done(training_t *self, const trainer_registered_t *registered, int64_t start
     Valion__V1__TrainResult result = VALION__V1__TRAIN_RESULT__INIT;
     vln_arena_t *arena = self->task->arena;
     result.model = self->spec->model;
-    result.algorithm = (char *)(uintptr_t)recipe_name(self->algorithm);
+    result.algorithm = (char *)(uintptr_t)vln_recipe_name(self->best.algorithm);
     result.metrics = self->scores.numbers;
     result.n_metrics = self->scores.count;
     result.train_metrics = self->train_scores.numbers;
@@ -402,11 +298,16 @@ end_done(training_t *self, const trainer_registered_t *registered, int64_t start
     result.hyperparameters = registered->hyperparameters;
     result.n_hyperparameters = registered->hyperparameter_count;
     result.has_rounds = result.has_rows_trained = result.has_rows_held_out = 1;
-    result.rounds = self->best.rounds;
+    result.rounds = self->best.fitted.rounds;
     result.rows_trained = (int64_t)self->train.count;
     result.rows_held_out = (int64_t)self->held.count;
     result.has_duration_ms = 1;
     result.duration_ms = vln_mono_ms() - started_ms;
+    result.trials = self->best.trials;
+    result.n_trials = self->best.trial_count;
+    result.cv_scores = self->best.cv_scores;
+    result.n_cv_scores = self->best.cv_count;
+    result.cv_metric = self->best.cv_count > 0 ? (char *)(uintptr_t)self->best.recipe.metric : NULL;
     add_importance(self, &result);
     trainer_registered_fill(registered, &result);
     size_t size = 0;
@@ -417,7 +318,7 @@ end_done(training_t *self, const trainer_registered_t *registered, int64_t start
 static bool
 run(training_t *self, int64_t started_ms)
 {
-    if (!read_spec(self) || !read_rows(self) || !fit_all(self) || !open_predictor(self) ||
+    if (!read_spec(self) || !read_rows(self) || !choose(self) || !open_predictor(self) ||
         !score(self, &self->train, &self->train_numbers, &self->train_scores) ||
         !score(self, &self->held, &self->held_numbers, &self->scores)) {
         return false;
@@ -430,10 +331,10 @@ run(training_t *self, int64_t started_ms)
                                        .features = &self->features,
                                        .preprocessor = &self->preprocessor,
                                        .predictor = self->predictor,
-                                       .model = &self->best.model,
-                                       .recipe = &self->recipe,
-                                       .rounds = self->best.rounds,
-                                       .algorithm = self->algorithm,
+                                       .model = &self->best.fitted.model,
+                                       .recipe = &self->best.recipe,
+                                       .rounds = self->best.fitted.rounds,
+                                       .algorithm = self->best.algorithm,
                                        .scores = &self->scores,
                                        .held_out = self->held.count};
     if (!trainer_register(self->worker, self->task, &version, &registered)) {
@@ -450,9 +351,9 @@ end(training_t *self)
     vln_predictor_close(&self->predictor);
     vln_predictor_close(&self->preprocessor.predictor);
     vln_bytes_end(&self->preprocessor.bytes);
-    trainer_fitted_end(&self->best);
-    trainer_numbers_end(&self->train_numbers);
-    trainer_numbers_end(&self->held_numbers);
+    vln_fitted_end(&self->best.fitted);
+    vln_fit_numbers_end(&self->train_numbers);
+    vln_fit_numbers_end(&self->held_numbers);
     free(self->split.rows);
     vln_dataset_end(&self->validation);
     vln_dataset_end(&self->data);

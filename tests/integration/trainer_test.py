@@ -133,6 +133,43 @@ class Training(Case):
                           hyperparameters=[{"key": "rounds", "value": "2000"}])
         self.assertLess(made.rounds, 2000)
 
+    def test_cross_validates_what_it_then_fits_with_all_rows(self):
+        rounds = [{"key": "rounds", "value": "30"}]
+        plain = self.train(model="Folds", hyperparameters=rounds)
+        made = self.train(model="Folds", hyperparameters=rounds, cv_folds=5)
+        self.assertEqual((len(made.cv_scores), made.cv_metric), (5, "rmse"))
+        self.assertEqual(made.artifact_digest, plain.artifact_digest)
+        self.assertEqual(len(set(made.cv_scores)), 5)
+        mean = sum(made.cv_scores) / 5
+        self.assertLess(abs(mean - number(made.metrics, "rmse")), mean, "of the same size")
+
+    def test_searches_at_random_and_the_same_way_for_the_same_seed(self):
+        search = {"trials": 6, "ranges": [
+            {"name": "max_depth", "low": 1, "high": 6, "integer": True},
+            {"name": "learning_rate", "low": 0.01, "high": 0.5, "logarithmic": True}]}
+        rounds = [{"key": "rounds", "value": "20"}]
+        made = self.train(model="Search", hyperparameters=rounds, search=search)
+        found = [each.metric for each in made.trials]
+        self.assertEqual((len(found), found), (6, sorted(found)))
+        self.assertEqual([len(each.hyperparameters) for each in made.trials].count(0), 1,
+                         "one of them is what was given")
+        used = {each.key: each.value for each in made.hyperparameters}
+        for pair in made.trials[0].hyperparameters:
+            self.assertEqual(float(used[pair.key]), float(pair.value), pair.key)
+        again = self.train(model="Search", hyperparameters=rounds, search=search)
+        self.assertEqual(again.artifact_digest, made.artifact_digest)
+        judged = self.train(model="Search", hyperparameters=rounds, search=search, cv_folds=3)
+        self.assertEqual((len(judged.cv_scores), len(judged.trials)), (3, 6))
+        self.assertAlmostEqual(judged.trials[0].metric, sum(judged.cv_scores) / 3)
+
+    def test_a_range_counts_for_the_algorithms_that_know_it(self):
+        made = self.train(model="Search", search={"trials": 2, "ranges": [
+            {"name": "max_depth", "low": 2, "high": 4, "integer": True}]},
+            algorithms=[trainer_pb2.ALGORITHM_RANDOM_FOREST, trainer_pb2.ALGORITHM_ELASTIC_NET])
+        self.assertEqual(sorted((each.algorithm, len(each.hyperparameters))
+                                for each in made.trials),
+                         [("elastic_net", 0), ("random_forest", 0), ("random_forest", 1)])
+
     def test_tells_two_classes_apart(self):
         made = self.train(data="flats", target="sold", model="Flats",
                           features=["area", "rooms"], positive_class="no")
@@ -205,7 +242,12 @@ class Refusals(Case):
         self.refused("has no hyperparameter 'objective'",
                      hyperparameters=[{"key": "objective", "value": "x"}])
         self.refused("whole number", hyperparameters=[{"key": "max_depth", "value": "2.5"}])
-        self.refused("cv_folds is not there yet", cv_folds=5)
+        self.refused("cv_folds: 2 to 20", cv_folds=1)
+        self.refused("cannot be parted into 20 folds", data="few", cv_folds=20)
+        self.refused("search: name 1 to 32 ranges", search={"trials": 3})
+        self.refused("none of the algorithms has a hyperparameter 'depth'",
+                     search={"ranges": [{"name": "depth", "low": 1, "high": 2}]})
+        self.refused("low below high", search={"ranges": [{"name": "gamma", "low": 2, "high": 1}]})
         self.refused("between 0 and 1", split={"train_share": 1.5})
         self.refused("no classes", task=common_pb2.TASK_TYPE_MULTICLASS)
         self.refused("no column 'nope'", features=["nope"])
@@ -279,6 +321,7 @@ def main():
                                 check=True, stdout=subprocess.PIPE, text=True).stdout
         add("houses", houses)
         add("flats", make_flats())
+        add("few", "a,preco\n" + "".join(f"{i},{i * i}\n" for i in range(12)))
         result = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2).result
         people["admin"].close()
     finally:

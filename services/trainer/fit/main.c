@@ -1,6 +1,6 @@
 /*
  * valion-fit - fits one model with libxgboost and ends: the trainer's hands, so that a fit that
- * crashes, hangs or eats memory ends no one else's. Speaks as fit_job.h says; not for people.
+ * crashes, hangs or eats memory ends no one else's. Speaks as vln_fit_job.h says; not for people.
  */
 #include <limits.h>
 #include <math.h>
@@ -17,10 +17,10 @@
 #include <unistd.h>
 #include <xgboost/c_api.h>
 
-#include "fit_job.h"
+#include "vln_fit_job.h"
 
 typedef struct fit {
-    const fit_job_t *job;
+    const vln_fit_job_t *job;
     const char *text;
     const float *numbers;
     DMatrixHandle train;
@@ -28,7 +28,7 @@ typedef struct fit {
     BoosterHandle booster;
     double best;
     uint32_t best_round; /* from 0 */
-    fit_result_t result;
+    vln_fit_result_t result;
 } fit_t;
 
 __attribute__((format(printf, 2, 3))) static bool
@@ -61,27 +61,27 @@ fail_by_library(fit_t *self)
 static uint64_t
 align(uint64_t size)
 {
-    return (size + FIT_ALIGN - 1) / FIT_ALIGN * FIT_ALIGN;
+    return (size + VLN_FIT_ALIGN - 1) / VLN_FIT_ALIGN * VLN_FIT_ALIGN;
 }
 
 static bool
 open_job(fit_t *self)
 {
     struct stat about;
-    if (fstat(FIT_IN, &about) != 0 || (size_t)about.st_size < sizeof(fit_job_t)) {
+    if (fstat(VLN_FIT_IN, &about) != 0 || (size_t)about.st_size < sizeof(vln_fit_job_t)) {
         return fail(self, "there is no job at descriptor %d: valion-trainer starts this program",
-                    FIT_IN);
+                    VLN_FIT_IN);
     }
-    const uint8_t *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, FIT_IN, 0);
+    const uint8_t *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, VLN_FIT_IN, 0);
     if (bytes == MAP_FAILED) {
         return fail(self, "the job cannot be mapped");
     }
     self->job = (const void *)bytes;
-    const fit_job_t *job = self->job;
+    const vln_fit_job_t *job = self->job;
     uint64_t cells = (job->train_rows + job->held_rows) * (job->columns + 1) +
                      (job->weighted ? job->train_rows : 0);
     uint64_t start = align(sizeof *job + job->text_bytes);
-    if (job->magic != FIT_MAGIC || start + cells * sizeof(float) != (uint64_t)about.st_size) {
+    if (job->magic != VLN_FIT_MAGIC || start + cells * sizeof(float) != (uint64_t)about.st_size) {
         return fail(self, "the job is of another release");
     }
     self->text = (const char *)(bytes + sizeof *job);
@@ -114,7 +114,7 @@ bound_itself(fit_t *self)
 static bool
 make_matrix(fit_t *self, const float *rows, uint64_t count, DMatrixHandle *out)
 {
-    const fit_job_t *job = self->job;
+    const vln_fit_job_t *job = self->job;
     const float *labels = rows + count * job->columns;
     MUST(self, XGDMatrixCreateFromMat(rows, count, job->columns, NAN, out));
     MUST(self, XGDMatrixSetFloatInfo(*out, "label", labels, count));
@@ -124,7 +124,7 @@ make_matrix(fit_t *self, const float *rows, uint64_t count, DMatrixHandle *out)
 static bool
 make_data(fit_t *self)
 {
-    const fit_job_t *job = self->job;
+    const vln_fit_job_t *job = self->job;
     uint64_t train_cells = job->train_rows * (job->columns + 1);
     if (!make_matrix(self, self->numbers, job->train_rows, &self->train)) {
         return false;
@@ -158,7 +158,7 @@ set_parameters(fit_t *self)
 static bool
 set_names(fit_t *self)
 {
-    const fit_job_t *job = self->job;
+    const vln_fit_job_t *job = self->job;
     const char **names = calloc(job->columns + 1, sizeof *names);
     const char *at = self->text;
     if (!names) {
@@ -299,7 +299,7 @@ put(const void *bytes, size_t size, off_t *at)
 {
     const uint8_t *rest = bytes;
     while (size > 0) {
-        ssize_t wrote = pwrite(FIT_OUT, rest, size, *at);
+        ssize_t wrote = pwrite(VLN_FIT_OUT, rest, size, *at);
         if (wrote <= 0) {
             return false;
         }
@@ -348,7 +348,7 @@ main(void)
         fprintf(stderr, "valion-fit: %s\n", fit.result.sentence);
     }
     off_t at = 0;
-    fit.result.magic = FIT_MAGIC;
+    fit.result.magic = VLN_FIT_MAGIC;
     return put(&fit.result, sizeof fit.result, &at) && fit.result.model_bytes > 0 ? EXIT_SUCCESS
                                                                                   : EXIT_FAILURE;
 }

@@ -1,4 +1,4 @@
-#include "recipe.h"
+#include "vln_recipe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "vln_text.h"
 
 enum {
-    FOREST = 1u << RECIPE_RANDOM_FOREST,
-    BOOST = 1u << RECIPE_GRADIENT_BOOSTING,
-    NET = 1u << RECIPE_ELASTIC_NET
+    FOREST = 1u << VLN_RECIPE_RANDOM_FOREST,
+    BOOST = 1u << VLN_RECIPE_GRADIENT_BOOSTING,
+    NET = 1u << VLN_RECIPE_ELASTIC_NET
 };
 
 /* What may be set, and within which bounds. `trees` and `rounds` are not the library's. */
@@ -54,14 +54,14 @@ static const struct {
     uint32_t rounds;
     bool stops_early;
     const char *defaults; /* "name=value,…" */
-} algorithms[RECIPE_ALGORITHMS] = {
-    [RECIPE_GRADIENT_BOOSTING] = {"gradient_boosting", 300, true,
+} algorithms[VLN_RECIPE_ALGORITHMS] = {
+    [VLN_RECIPE_GRADIENT_BOOSTING] = {"gradient_boosting", 300, true,
         "booster=gbtree,tree_method=hist,max_depth=6,learning_rate=0.1,subsample=0.9,"
         "colsample_bytree=0.9,reg_lambda=1"},
-    [RECIPE_RANDOM_FOREST] = {"random_forest", 1, false,
+    [VLN_RECIPE_RANDOM_FOREST] = {"random_forest", 1, false,
         "booster=gbtree,tree_method=hist,max_depth=12,learning_rate=1,subsample=0.8,"
         "colsample_bynode=0.8,reg_lambda=0.00001,num_parallel_tree=100"},
-    [RECIPE_ELASTIC_NET] = {"elastic_net", 200, true,
+    [VLN_RECIPE_ELASTIC_NET] = {"elastic_net", 200, true,
         "booster=gblinear,updater=coord_descent,feature_selector=cyclic,learning_rate=0.5,"
         "reg_lambda=0.001,reg_alpha=0"},
 };
@@ -70,33 +70,33 @@ static const struct {
     const char *objective;
     const char *metric;
 } tasks[] = {
-    [RECIPE_REGRESSION] = {"reg:squarederror", "rmse"},
-    [RECIPE_BINARY]     = {"binary:logistic",  "logloss"},
-    [RECIPE_MULTICLASS] = {"multi:softprob",   "mlogloss"},
+    [VLN_RECIPE_REGRESSION] = {"reg:squarederror", "rmse"},
+    [VLN_RECIPE_BINARY]     = {"binary:logistic",  "logloss"},
+    [VLN_RECIPE_MULTICLASS] = {"multi:softprob",   "mlogloss"},
 };
 /* clang-format on */
 
 const char *
-recipe_name(recipe_algorithm_t algorithm)
+vln_recipe_name(vln_recipe_algorithm_t algorithm)
 {
     return algorithms[algorithm].name;
 }
 
 static void
-put(recipe_t *self, const char *name, const char *value)
+put(vln_recipe_t *self, const char *name, const char *value)
 {
     size_t at = 0;
     while (at < self->count && strcmp(self->parameters[at].name, name) != 0) {
         at++;
     }
-    vln_assert(at < RECIPE_PARAMETERS_MAX);
+    vln_assert(at < VLN_RECIPE_PARAMETERS_MAX);
     self->count = at == self->count ? at + 1 : self->count;
-    vln_text_copy(self->parameters[at].name, RECIPE_TEXT, name);
-    vln_text_copy(self->parameters[at].value, RECIPE_TEXT, value);
+    vln_text_copy(self->parameters[at].name, VLN_RECIPE_TEXT, name);
+    vln_text_copy(self->parameters[at].value, VLN_RECIPE_TEXT, value);
 }
 
 static void
-put_whole(recipe_t *self, const char *name, uint64_t value)
+put_whole(vln_recipe_t *self, const char *name, uint64_t value)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
@@ -104,19 +104,19 @@ put_whole(recipe_t *self, const char *name, uint64_t value)
 }
 
 void
-recipe_begin(recipe_t *self, const recipe_terms_t *terms)
+vln_recipe_begin(vln_recipe_t *self, const vln_recipe_terms_t *terms)
 {
-    char pair[2 * RECIPE_TEXT];
+    char pair[2 * VLN_RECIPE_TEXT];
     const char *rest = algorithms[terms->algorithm].defaults;
-    *self = (recipe_t){.rounds = algorithms[terms->algorithm].rounds,
-                       .stops_early = algorithms[terms->algorithm].stops_early,
-                       .metric = tasks[terms->task].metric};
+    *self = (vln_recipe_t){.rounds = algorithms[terms->algorithm].rounds,
+                           .stops_early = algorithms[terms->algorithm].stops_early,
+                           .metric = tasks[terms->task].metric};
     put(self, "verbosity", "0");
     put_whole(self, "nthread", terms->threads);
     put_whole(self, "seed", terms->seed & INT32_MAX);
     put(self, "objective", tasks[terms->task].objective);
     put(self, "eval_metric", tasks[terms->task].metric);
-    if (terms->task == RECIPE_MULTICLASS) {
+    if (terms->task == VLN_RECIPE_MULTICLASS) {
         put_whole(self, "num_class", terms->classes);
     }
     while (vln_text_next(&rest, ',', pair, sizeof pair)) {
@@ -129,7 +129,7 @@ recipe_begin(recipe_t *self, const recipe_terms_t *terms)
 /* ---- what users set ---- */
 
 static const knob_t *
-find_knob(recipe_algorithm_t algorithm, const char *name)
+find_knob(vln_recipe_algorithm_t algorithm, const char *name)
 {
     for (size_t i = 0; i < VLN_COUNT(knobs); i++) {
         if ((knobs[i].algorithms & (1u << algorithm)) && strcmp(knobs[i].name, name) == 0) {
@@ -139,14 +139,20 @@ find_knob(recipe_algorithm_t algorithm, const char *name)
     return NULL;
 }
 
-static bool
-refuse_name(recipe_algorithm_t algorithm, const char *name, char why[RECIPE_WHY])
+bool
+vln_recipe_knows(vln_recipe_algorithm_t algorithm, const char *name)
 {
-    int len = snprintf(why, RECIPE_WHY, "%.40s has no hyperparameter '%.40s'; there are",
+    return find_knob(algorithm, name) != NULL;
+}
+
+static bool
+refuse_name(vln_recipe_algorithm_t algorithm, const char *name, char why[VLN_RECIPE_WHY])
+{
+    int len = snprintf(why, VLN_RECIPE_WHY, "%.40s has no hyperparameter '%.40s'; there are",
                        algorithms[algorithm].name, name);
-    for (size_t i = 0; i < VLN_COUNT(knobs) && len > 0 && len < RECIPE_WHY; i++) {
+    for (size_t i = 0; i < VLN_COUNT(knobs) && len > 0 && len < VLN_RECIPE_WHY; i++) {
         if (knobs[i].algorithms & (1u << algorithm)) {
-            len += snprintf(why + len, (size_t)(RECIPE_WHY - len), " %s", knobs[i].name);
+            len += snprintf(why + len, (size_t)(VLN_RECIPE_WHY - len), " %s", knobs[i].name);
         }
     }
     return false;
@@ -162,8 +168,8 @@ read_number(const knob_t *knob, const char *text, double *out)
 }
 
 bool
-recipe_set(recipe_t *self, recipe_algorithm_t algorithm, const char *name, const char *value,
-           char why[RECIPE_WHY])
+vln_recipe_set(vln_recipe_t *self, vln_recipe_algorithm_t algorithm, const char *name,
+               const char *value, char why[VLN_RECIPE_WHY])
 {
     const knob_t *knob = find_knob(algorithm, name);
     double number = 0;
@@ -171,18 +177,18 @@ recipe_set(recipe_t *self, recipe_algorithm_t algorithm, const char *name, const
         return refuse_name(algorithm, name, why);
     }
     if (!value || !read_number(knob, value, &number)) {
-        snprintf(why, RECIPE_WHY, "%s is %s from %g to %g; '%.40s' is not", name,
+        snprintf(why, VLN_RECIPE_WHY, "%s is %s from %g to %g; '%.40s' is not", name,
                  knob->whole ? "a whole number" : "a number", knob->low, knob->high,
                  value ? value : "");
         return false;
     }
     bool trees = strcmp(knob->library, "n_estimators") == 0;
-    if (trees && algorithm == RECIPE_RANDOM_FOREST) {
+    if (trees && algorithm == VLN_RECIPE_RANDOM_FOREST) {
         put_whole(self, "num_parallel_tree", (uint64_t)number);
     } else if (trees || strcmp(knob->library, "rounds") == 0) {
         self->rounds = (uint32_t)number;
     } else {
-        char text[RECIPE_TEXT];
+        char text[VLN_RECIPE_TEXT];
         snprintf(text, sizeof text, "%.17g", number);
         put(self, knob->library, text);
     }

@@ -1,13 +1,13 @@
-#include "recipe.h"
+#include "vln_recipe.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const recipe_terms_t terms = {
-    .algorithm = RECIPE_RANDOM_FOREST, .task = RECIPE_REGRESSION, .seed = 42, .threads = 1};
+static const vln_recipe_terms_t terms = {
+    .algorithm = VLN_RECIPE_RANDOM_FOREST, .task = VLN_RECIPE_REGRESSION, .seed = 42, .threads = 1};
 
 static const char *
-value(const recipe_t *self, const char *name)
+value(const vln_recipe_t *self, const char *name)
 {
     for (size_t i = 0; i < self->count; i++) {
         if (strcmp(self->parameters[i].name, name) == 0) {
@@ -19,8 +19,8 @@ value(const recipe_t *self, const char *name)
 
 Test(recipe, makes_a_forest_of_one_round)
 {
-    recipe_t recipe;
-    recipe_begin(&recipe, &terms);
+    vln_recipe_t recipe;
+    vln_recipe_begin(&recipe, &terms);
     cr_assert_eq(recipe.rounds, 1);
     cr_assert_str_eq(value(&recipe, "num_parallel_tree"), "100");
     cr_assert_str_eq(value(&recipe, "objective"), "reg:squarederror");
@@ -30,40 +30,40 @@ Test(recipe, makes_a_forest_of_one_round)
 
 Test(recipe, counts_trees_as_rounds_where_they_follow_each_other)
 {
-    recipe_t recipe;
-    char why[RECIPE_WHY];
-    recipe_terms_t boosting = terms;
-    boosting.algorithm = RECIPE_GRADIENT_BOOSTING;
-    recipe_begin(&recipe, &boosting);
-    cr_assert(recipe_set(&recipe, boosting.algorithm, "n_estimators", "50", why));
+    vln_recipe_t recipe;
+    char why[VLN_RECIPE_WHY];
+    vln_recipe_terms_t boosting = terms;
+    boosting.algorithm = VLN_RECIPE_GRADIENT_BOOSTING;
+    vln_recipe_begin(&recipe, &boosting);
+    cr_assert(vln_recipe_set(&recipe, boosting.algorithm, "n_estimators", "50", why));
     cr_assert_eq(recipe.rounds, 50);
-    recipe_begin(&recipe, &terms);
-    cr_assert(recipe_set(&recipe, terms.algorithm, "n_estimators", "50", why));
+    vln_recipe_begin(&recipe, &terms);
+    cr_assert(vln_recipe_set(&recipe, terms.algorithm, "n_estimators", "50", why));
     cr_assert_eq(recipe.rounds, 1);
     cr_assert_str_eq(value(&recipe, "num_parallel_tree"), "50");
 }
 
 Test(recipe, knows_a_parameter_by_both_of_its_names)
 {
-    recipe_t recipe;
-    char why[RECIPE_WHY];
-    recipe_terms_t boosting = terms;
-    boosting.algorithm = RECIPE_GRADIENT_BOOSTING;
-    recipe_begin(&recipe, &boosting);
-    cr_assert(recipe_set(&recipe, boosting.algorithm, "eta", "0.3", why));
+    vln_recipe_t recipe;
+    char why[VLN_RECIPE_WHY];
+    vln_recipe_terms_t boosting = terms;
+    boosting.algorithm = VLN_RECIPE_GRADIENT_BOOSTING;
+    vln_recipe_begin(&recipe, &boosting);
+    cr_assert(vln_recipe_set(&recipe, boosting.algorithm, "eta", "0.3", why));
     cr_assert_str_eq(value(&recipe, "learning_rate"), "0.29999999999999999");
     cr_assert_null(value(&recipe, "eta"));
 }
 
 Test(recipe, refuses_what_the_algorithm_has_not)
 {
-    recipe_t recipe;
-    char why[RECIPE_WHY];
-    recipe_begin(&recipe, &terms);
-    cr_assert_not(recipe_set(&recipe, RECIPE_ELASTIC_NET, "max_depth", "3", why));
+    vln_recipe_t recipe;
+    char why[VLN_RECIPE_WHY];
+    vln_recipe_begin(&recipe, &terms);
+    cr_assert_not(vln_recipe_set(&recipe, VLN_RECIPE_ELASTIC_NET, "max_depth", "3", why));
     cr_assert(strstr(why, "has no hyperparameter 'max_depth'"), "%s", why);
     cr_assert(strstr(why, "alpha"), "%s", why);
-    cr_assert_not(recipe_set(&recipe, RECIPE_RANDOM_FOREST, "objective", "reg:gamma", why));
+    cr_assert_not(vln_recipe_set(&recipe, VLN_RECIPE_RANDOM_FOREST, "objective", "reg:gamma", why));
 }
 
 Test(recipe, refuses_values_that_make_no_sense)
@@ -71,23 +71,24 @@ Test(recipe, refuses_values_that_make_no_sense)
     static const char *const pairs[][2] = {
         {"max_depth", "0"},  {"max_depth", "2.5"}, {"max_depth", ""},      {"max_depth", "nan"},
         {"max_depth", "33"}, {"subsample", "1.5"}, {"subsample", "0.5 x"}, {"n_estimators", "1e9"}};
-    recipe_t recipe;
-    char why[RECIPE_WHY];
-    recipe_begin(&recipe, &terms);
+    vln_recipe_t recipe;
+    char why[VLN_RECIPE_WHY];
+    vln_recipe_begin(&recipe, &terms);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        cr_assert_not(recipe_set(&recipe, RECIPE_RANDOM_FOREST, pairs[i][0], pairs[i][1], why),
-                      "%s=%s", pairs[i][0], pairs[i][1]);
+        cr_assert_not(
+            vln_recipe_set(&recipe, VLN_RECIPE_RANDOM_FOREST, pairs[i][0], pairs[i][1], why),
+            "%s=%s", pairs[i][0], pairs[i][1]);
         cr_assert(strstr(why, pairs[i][0]), "%s", why);
     }
 }
 
 Test(recipe, tells_the_library_how_many_classes_there_are)
 {
-    recipe_t recipe;
-    recipe_terms_t many = terms;
-    many.task = RECIPE_MULTICLASS;
+    vln_recipe_t recipe;
+    vln_recipe_terms_t many = terms;
+    many.task = VLN_RECIPE_MULTICLASS;
     many.classes = 5;
-    recipe_begin(&recipe, &many);
+    vln_recipe_begin(&recipe, &many);
     cr_assert_str_eq(value(&recipe, "num_class"), "5");
     cr_assert_str_eq(recipe.metric, "mlogloss");
 }
