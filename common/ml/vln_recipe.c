@@ -194,3 +194,60 @@ vln_recipe_set(vln_recipe_t *self, vln_recipe_algorithm_t algorithm, const char 
     }
     return true;
 }
+
+/* ---- what was recorded ---- */
+
+bool
+vln_recipe_find(const char *name, vln_recipe_algorithm_t *out)
+{
+    for (size_t i = 0; i < VLN_RECIPE_ALGORITHMS; i++) {
+        if (strcmp(algorithms[i].name, name) == 0) {
+            *out = (vln_recipe_algorithm_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_default(const vln_recipe_t *self, const char *name, const char *value)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->parameters[i].name, name) == 0) {
+            return strcmp(self->parameters[i].value, value) == 0;
+        }
+    }
+    return false;
+}
+
+static bool
+recall_seed(vln_recipe_t *self, const char *value)
+{
+    int64_t seed = 0;
+    bool good = vln_text_to_i64(value, 0, INT32_MAX, &seed);
+    if (good) {
+        put_whole(self, "seed", (uint64_t)seed);
+    }
+    return good;
+}
+
+bool
+vln_recipe_recall(vln_recipe_t *self, vln_recipe_algorithm_t algorithm, const char *name,
+                  const char *value, char why[VLN_RECIPE_WHY])
+{
+    if (find_knob(algorithm, name)) {
+        return vln_recipe_set(self, algorithm, name, value, why);
+    }
+    if (strcmp(name, "num_parallel_tree") == 0 && algorithm == VLN_RECIPE_RANDOM_FOREST) {
+        return vln_recipe_set(self, algorithm, "n_estimators", value, why);
+    }
+    bool forest_rounds = strcmp(name, "rounds") == 0 && strcmp(value, "1") == 0;
+    bool good =
+        forest_rounds || strcmp(name, "nthread") == 0 ||
+        (strcmp(name, "seed") == 0 ? recall_seed(self, value) : is_default(self, name, value));
+    if (!good) {
+        snprintf(why, VLN_RECIPE_WHY, "%s is not fitted with '%.40s' = '%.40s' here",
+                 algorithms[algorithm].name, name, value);
+    }
+    return good;
+}

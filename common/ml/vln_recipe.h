@@ -67,4 +67,14 @@ bool vln_recipe_knows(vln_recipe_algorithm_t algorithm, const char *name);
 bool vln_recipe_set(vln_recipe_t *self, vln_recipe_algorithm_t algorithm, const char *name,
                     const char *value, char why[VLN_RECIPE_WHY]);
 
+/* The algorithm of that name; false: it is none of these. */
+bool vln_recipe_find(const char *name, vln_recipe_algorithm_t *out);
+
+/*
+ * A parameter as it was recorded with a version, over the default of the same terms; how many threads
+ * there were does not matter. False, with a sentence, if it is not what this program would fit with.
+ */
+bool vln_recipe_recall(vln_recipe_t *self, vln_recipe_algorithm_t algorithm, const char *name,
+                       const char *value, char why[VLN_RECIPE_WHY]);
+
 #endif

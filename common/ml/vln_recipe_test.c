@@ -1,6 +1,7 @@
 #include "vln_recipe.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const vln_recipe_terms_t terms = {
@@ -91,4 +92,48 @@ Test(recipe, tells_the_library_how_many_classes_there_are)
     vln_recipe_begin(&recipe, &many);
     cr_assert_str_eq(value(&recipe, "num_class"), "5");
     cr_assert_str_eq(recipe.metric, "mlogloss");
+}
+
+/* Whatever a fit was done with can be read back from what was recorded of it. */
+Test(recipe, recalls_what_was_recorded)
+{
+    static const char *const names[] = {"gradient_boosting", "random_forest", "elastic_net"};
+    char why[VLN_RECIPE_WHY];
+    for (int i = 0; i < VLN_RECIPE_ALGORITHMS; i++) {
+        vln_recipe_algorithm_t algorithm;
+        vln_recipe_t made;
+        vln_recipe_t again;
+        vln_recipe_terms_t mine = {.algorithm = (vln_recipe_algorithm_t)i,
+                                   .task = VLN_RECIPE_REGRESSION,
+                                   .seed = 7,
+                                   .threads = 4};
+        cr_assert(vln_recipe_find(names[i], &algorithm));
+        cr_assert_eq(algorithm, (vln_recipe_algorithm_t)i);
+        vln_recipe_begin(&made, &mine);
+        cr_assert(vln_recipe_set(&made, algorithm, "reg_lambda", "0.25", why));
+        if (algorithm == VLN_RECIPE_RANDOM_FOREST) {
+            cr_assert(vln_recipe_set(&made, algorithm, "n_estimators", "30", why));
+        }
+        mine.seed = 42;
+        mine.threads = 1;
+        vln_recipe_begin(&again, &mine);
+        for (size_t at = 0; at < made.count; at++) {
+            cr_assert(vln_recipe_recall(&again, algorithm, made.parameters[at].name,
+                                        made.parameters[at].value, why),
+                      "%s", why);
+        }
+        cr_assert_eq(again.count, made.count);
+        for (size_t at = 0; at < made.count; at++) {
+            bool threads = strcmp(made.parameters[at].name, "nthread") == 0;
+            cr_expect_str_eq(again.parameters[at].name, made.parameters[at].name);
+            cr_expect(threads || strtod(again.parameters[at].value, NULL) ==
+                                     strtod(made.parameters[at].value, NULL));
+        }
+        cr_expect_not(vln_recipe_recall(&again, algorithm, "objective", "reg:gamma", why));
+        cr_expect_not(vln_recipe_recall(&again, algorithm, "process_type", "update", why));
+        cr_expect_not(vln_recipe_recall(&again, algorithm, "seed", "many", why));
+        cr_expect_not(vln_recipe_recall(&again, algorithm, "rounds", "0", why));
+    }
+    vln_recipe_algorithm_t algorithm;
+    cr_expect_not(vln_recipe_find("xgbregressor", &algorithm));
 }

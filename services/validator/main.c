@@ -18,6 +18,8 @@ static const vln_opt_t options[] = {
     VLN_TABLE_CACHE_OPTIONS(validator_config_t, worker),
     VLN_OPT_ROW_TEXT(validator_config_t, sandbox, "sandbox", NULL,
                      "program that runs models; default: valion-sandbox beside this one"),
+    VLN_OPT_ROW_TEXT(validator_config_t, fit, "fit", NULL,
+                     "program that fits, for stability; default: valion-fit beside this one"),
     VLN_OPT_ROW_INT(validator_config_t, load_ms, "model-load-ms", "30000", 100, 600000,
                     "how long a model's file may take to load"),
     VLN_OPT_ROW_INT(validator_config_t, predict_ms, "model-predict-ms", "60000", 100, 600000,

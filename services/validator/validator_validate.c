@@ -14,6 +14,7 @@
 #include "stored_profile.h"
 #include "validator_baseline.h"
 #include "validator_custom.h"
+#include "validator_refit.h"
 #include "validator_report.h"
 #include "validator_rows.h"
 #include "validator_store.h"
@@ -42,6 +43,7 @@ typedef struct validation {
     check_baseline_t *baselines;
     size_t baseline_count;
     validator_custom_t custom;
+    check_refit_t refit;
     check_context_t context;
     Valion__V1__Report report;
     int64_t durations_ms[CHECKS_MAX];
@@ -445,6 +447,29 @@ read_custom(validation_t *self)
     return validator_custom_read(self->worker, self->task, &subject, &self->custom);
 }
 
+/* ---- fits ---- */
+
+/* For the first check that wants some; one with another number of folds says that there are none. */
+static bool
+read_refit(validation_t *self)
+{
+    size_t folds = 0;
+    for (size_t i = 0; i < self->policy->n_checks && folds == 0; i++) {
+        folds = check_refit_folds(self->policy->checks[i]);
+    }
+    if (folds == 0 || !self->is_asked || self->answers.width != 1 ||
+        self->truth.all.task != VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION) {
+        return true;
+    }
+    const validator_refit_subject_t subject = {.version = &self->version,
+                                               .table = self->rows.table,
+                                               .truth = &self->truth,
+                                               .answers = &self->answers,
+                                               .folds = folds};
+    self->context.refit = &self->refit;
+    return validator_refit(self->worker, self->task, &subject, &self->refit);
+}
+
 /* ---- the checks ---- */
 
 /* Names of the data's columns that the model takes. */
@@ -636,7 +661,7 @@ run(validation_t *self)
         return;
     }
     vln_task_progress(self->task, 0.6);
-    if (!read_custom(self) || !read_baselines(self) || !run_checks(self)) {
+    if (!read_custom(self) || !read_baselines(self) || !read_refit(self) || !run_checks(self)) {
         return;
     }
     finish(self);

@@ -42,6 +42,16 @@ typedef struct check_baseline {
     check_predictions_t other;
 } check_baseline_t;
 
+/* Predictions of the judged rows by fits that did not see them. */
+typedef struct check_refit {
+    size_t folds;
+    bool has_recipe; /* the version records how it was fitted */
+    bool done;
+    double *predicted; /* `rows` of them, in the order of the judged rows, if it was done */
+    size_t rows;
+    const char *why; /* it was not done */
+} check_refit_t;
+
 /* All of it is borrowed. */
 typedef struct check_context {
     vln_arena_t *arena;
@@ -50,6 +60,7 @@ typedef struct check_context {
     const char *const *inputs; /* columns that the model takes; none: every one but the target */
     size_t input_count;
     const check_predictions_t *predictions; /* NULL: no model was asked, or there is no target */
+    const check_refit_t *refit;             /* NULL: nobody asked for it */
     check_reference_t reference;
     const char *baseline; /* over the checks' own; NULL: theirs */
     const check_baseline_t *baselines;
@@ -58,6 +69,9 @@ typedef struct check_context {
 
 /* True if a check of this kind compares predictions with the target. */
 bool check_needs_target(const char *kind);
+
+/* Folds of the stability check, if it wants fits of its own; 0: it does not. */
+size_t check_refit_folds(const Valion__V1__CheckSpec *spec);
 
 /* The version, alias or stage that the check compares with; NULL: none. */
 const char *check_baseline_name(const check_context_t *context, const Valion__V1__CheckSpec *spec);

@@ -272,6 +272,37 @@ Test(check, stability_tells_the_folds_and_that_nothing_was_fitted)
     cr_expect_eq(run()->status, CHECK_FAIL);
 }
 
+Test(check, stability_goes_by_fits_that_did_not_see_the_fold)
+{
+    check_refit_t refit = {.folds = 5, .has_recipe = true};
+    golden_regression();
+    support_begin(&spec, "stability");
+    double *predicted = vln_arena_alloc(context.arena, predictions.result.rows * sizeof(double));
+    memcpy(predicted, predictions.truth.values, predictions.result.rows * sizeof(double));
+    refit.predicted = predicted;
+    refit.rows = predictions.result.rows;
+    refit.done = true;
+    context.refit = &refit;
+    const Valion__V1__CheckResult *result = run();
+    cr_expect_eq(result->statistic, 1, "the fits were right each time");
+    cr_expect_str_eq(result->statistic_name, "cv_r2_mean");
+    must_say(result, "each predicted by a fit of the others");
+    refit.folds = 4;
+    cr_expect_str_eq(run()->statistic_name, "resampled_r2_mean", "they are another check's");
+}
+
+Test(check, stability_of_a_fit_that_failed_is_broken)
+{
+    check_refit_t refit = {.folds = 5, .has_recipe = true, .why = "the fit slept"};
+    golden_regression();
+    support_begin(&spec, "stability");
+    context.refit = &refit;
+    cr_expect_eq(run()->status, CHECK_INCONCLUSIVE);
+    cr_expect(strstr(run()->error, "the fit slept"));
+    refit.has_recipe = false; /* it was imported */
+    cr_expect_str_eq(run()->statistic_name, "resampled_r2_mean");
+}
+
 Test(check, stability_of_too_few_rows_is_inconclusive)
 {
     static const double truth[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
