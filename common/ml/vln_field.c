@@ -76,7 +76,7 @@ vln_field_bytes(vln_span_t message, uint64_t number)
 bool
 vln_span_is(vln_span_t span, const char *text)
 {
-    return span.size == strlen(text) && memcmp(span.at, text, span.size) == 0;
+    return span.size == strlen(text) && (span.size == 0 || memcmp(span.at, text, span.size) == 0);
 }
 
 bool

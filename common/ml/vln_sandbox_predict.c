@@ -1,9 +1,9 @@
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vln_exchange.h"
+#include "vln_result.h"
 #include "vln_sandbox_inside.h"
 #include "vln_time.h"
 
@@ -71,166 +71,7 @@ put_rows(vln_sandbox_model_t *self, const vln_sandbox_rows_t *rows, size_t first
     self->in[VLN_EXCHANGE_HALF - 1] = '\0';
 }
 
-/* ---- results ---- */
-
-static void
-make_room(vln_sandbox_result_t *result, size_t values, size_t labels)
-{
-    if (values > result->room_count) {
-        result->room = vln_realloc(result->room, values * sizeof *result->room);
-        result->room_count = values;
-    }
-    if (labels > result->label_count) {
-        result->label_room = vln_realloc(result->label_room, labels * sizeof *result->label_room);
-        result->label_count = labels;
-    }
-}
-
-void
-vln_sandbox_result_end(vln_sandbox_result_t *self)
-{
-    free(self->room);
-    free(self->label_room);
-    *self = (vln_sandbox_result_t){0};
-}
-
-static bool
-is_binary(const vln_model_t *about)
-{
-    return about->task == VALION__V1__TASK_TYPE__TASK_TYPE_BINARY;
-}
-
-static bool
-is_classifier(const vln_model_t *about)
-{
-    return is_binary(about) || about->task == VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS;
-}
-
-static bool
-objective_is(const vln_model_t *about, const char *name)
-{
-    return about->objective && strcmp(about->objective, name) == 0;
-}
-
-/* The class of a row by its numbers, where the model names none itself. */
-static int32_t
-class_of(const vln_model_t *about, const float *scores, size_t width)
-{
-    if (objective_is(about, "multi:softmax")) {
-        return (int32_t)scores[0];
-    }
-    if (width == 1) {
-        return scores[0] > (objective_is(about, "binary:logitraw") ? 0.0f : 0.5f);
-    }
-    size_t best = 0;
-    for (size_t i = 1; i < width; i++) {
-        best = scores[i] > scores[best] ? i : best;
-    }
-    return (int32_t)best;
-}
-
-static bool
-are_finite(const float *scores, size_t width)
-{
-    for (size_t i = 0; i < width; i++) {
-        if (!isfinite(scores[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-are_probabilities(const float *scores, size_t width)
-{
-    double sum = 0;
-    for (size_t i = 0; i < width; i++) {
-        if (!(scores[i] >= -1e-6f && scores[i] <= 1.0f + 1e-6f)) {
-            return false;
-        }
-        sum += scores[i];
-    }
-    return width == 1 || fabs(sum - 1.0) <= 1e-3;
-}
-
-/* Numbers that a classifier means as something else than probabilities. */
-static bool
-means_probabilities(const vln_model_t *about)
-{
-    return is_classifier(about) && !objective_is(about, "multi:softmax") &&
-           !objective_is(about, "binary:logitraw") && !objective_is(about, "binary:hinge");
-}
-
-/* What a child gave for some rows, copied. */
-typedef struct raw {
-    const float *scores;
-    size_t width;
-    const int32_t *labels; /* NULL: none */
-    size_t count;
-} raw_t;
-
-static void
-take_values(const vln_model_t *about, const raw_t *raw, vln_sandbox_result_t *result)
-{
-    size_t skipped = is_binary(about) && raw->width == 2 ? 1 : 0; /* the first class's */
-    bool judged = means_probabilities(about) && raw->width > 0;
-    for (size_t i = 0; i < raw->count; i++) {
-        const float *row = raw->scores + i * raw->width;
-        result->not_finite += are_finite(row, raw->width) ? 0 : 1;
-        result->not_probability += judged && !are_probabilities(row, raw->width) ? 1 : 0;
-        memcpy(result->room + (result->rows + i) * result->width, row + skipped,
-               result->width * sizeof *row);
-    }
-    result->values = result->room;
-}
-
-static void
-take_labels(const vln_model_t *about, const raw_t *raw, vln_sandbox_result_t *result)
-{
-    bool by_scores = is_classifier(about) && raw->width > 0;
-    if (!raw->labels && !by_scores) {
-        return;
-    }
-    for (size_t i = 0; i < raw->count; i++) {
-        result->label_room[result->rows + i] =
-            raw->labels ? raw->labels[i]
-                        : class_of(about, raw->scores + i * raw->width, raw->width);
-    }
-    result->labels = result->label_room;
-}
-
-/* Put them behind what there is. */
-static void
-take_rows(const vln_model_t *about, const raw_t *raw, vln_sandbox_result_t *result)
-{
-    bool of_two = is_binary(about) && raw->width == 2;
-    result->width = objective_is(about, "multi:softmax") ? 0 : of_two ? 1 : raw->width;
-    make_room(result, (result->rows + raw->count) * result->width + 1, result->rows + raw->count);
-    take_values(about, raw, result);
-    take_labels(about, raw, result);
-    result->rows += raw->count;
-}
-
 /* ---- predicting ---- */
-
-/* Labels that are classes; and scores, where they are labels in truth. */
-static bool
-labels_are_sound(const vln_model_t *about, const raw_t *raw)
-{
-    for (size_t i = 0; raw->labels && i < raw->count; i++) {
-        int32_t label = raw->labels[i];
-        if (label < 0 || (about->class_count > 0 && (size_t)label >= about->class_count)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; objective_is(about, "multi:softmax") && i < raw->count; i++) {
-        float label = raw->scores[i * raw->width];
-        if (!(label >= 0 && label < (float)about->class_count)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static vln_err_t
 refuse_answer(vln_sandbox_model_t *self, const char *sentence, vln_outcome_t *outcome)
@@ -263,11 +104,11 @@ take_answer(vln_sandbox_model_t *self, const Valion__V1__SandboxAnswer *answer, 
     self->about.width = width; /* from now on, where it was left open */
     float *scores = vln_memdup(self->out, (values + count) * sizeof *scores);
     int32_t *labels = vln_memdup(scores + values, count * sizeof *labels);
-    raw_t raw = {
+    vln_raw_t raw = {
         .scores = scores, .width = width, .labels = labelled ? labels : NULL, .count = count};
     vln_err_t err = VLN_OK;
-    if (labels_are_sound(&self->about, &raw)) {
-        take_rows(&self->about, &raw, result);
+    if (vln_result_labels_are_sound(&self->about, &raw)) {
+        vln_result_take(&self->about, &raw, result);
     } else {
         err = refuse_answer(self, "the model gives labels that are none of its classes", outcome);
     }
@@ -296,24 +137,6 @@ predict_part(vln_sandbox_model_t *self, const vln_sandbox_rows_t *rows, size_t c
     return err;
 }
 
-/* The rows must have what the model takes. Where it leaves its columns open, anything goes. */
-static bool
-rows_fit_model(const vln_model_t *about, const vln_sandbox_rows_t *rows, vln_outcome_t *outcome)
-{
-    size_t texts = 0;
-    for (size_t i = 0; i < about->feature_count; i++) {
-        texts += about->features[i].type == VLN_TENSOR_STRING ? 1 : 0;
-    }
-    size_t numbers = about->feature_count - texts;
-    if (about->feature_count == 0 || (numbers == rows->number_count && texts == rows->text_count)) {
-        return true;
-    }
-    snprintf(outcome->sentence, sizeof outcome->sentence,
-             "the model takes %zu numbers and %zu texts a row; given are %zu and %zu", numbers,
-             texts, rows->number_count, rows->text_count);
-    return false;
-}
-
 static vln_err_t
 predict_all(vln_sandbox_model_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
             vln_outcome_t *outcome)
@@ -340,13 +163,11 @@ vln_sandbox_predict(vln_sandbox_model_t *self, const vln_sandbox_rows_t *rows,
                     vln_sandbox_result_t *result, vln_outcome_t *outcome)
 {
     vln_sandbox_begin(self, outcome);
-    result->rows = result->width = result->not_finite = result->not_probability = 0;
-    result->values = NULL;
-    result->labels = NULL;
+    vln_result_begin(result);
     if (vln_sandbox_is_lost(self)) {
         return vln_sandbox_lost(outcome);
     }
-    if (!rows_fit_model(&self->about, rows, outcome)) {
+    if (!vln_result_rows_fit(&self->about, rows, outcome)) {
         return vln_sandbox_end_with(self, outcome, VLN_VERDICT_REFUSED);
     }
     vln_sandbox_renew_cpu(self);

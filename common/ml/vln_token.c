@@ -276,6 +276,7 @@ ubj_number(vln_token_reader_t *self, uint8_t type)
     if (!take_bytes(self, width_of(type), &token.text)) {
         return fail(self, "it ends within a number");
     }
+    token.size = width_of(type);
     token.is_whole = is_integer_type(type);
     token.whole = token.is_whole ? integer_of(type, token.text) : 0;
     return token;

@@ -29,8 +29,9 @@ typedef enum vln_token_kind {
 
 typedef struct vln_token {
     vln_token_kind_t kind;
-    const uint8_t
-        *text; /* KEY, TEXT: as they stand, with JSON's escapes; NUMBER of JSON: its digits */
+    const uint8_t *
+        text; /* KEY, TEXT: as they stand, with JSON's escapes; NUMBER: its digits, or in UBJSON its
+                bytes, the highest first */
     size_t size;
     int64_t whole;   /* NUMBER, if is_whole */
     bool is_whole;   /* NUMBER: an integer */

@@ -1,6 +1,7 @@
 /*
- * valion-sandbox on the models of VALION_TEST_DATA: real ones predict what is written beside them,
- * hostile ones end as is written beside them, and an honest model is served right after each.
+ * valion-sandbox and the native engine on the models of VALION_TEST_DATA: real ones predict what is
+ * written beside them, both engines to the same bits; hostile ones end as is written beside them, and
+ * an honest model is served right after each; none that the libraries refuse is covered natively.
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <yyjson.h>
 
 #include "vln_log.h"
+#include "vln_native.h"
 #include "vln_sandbox.h"
 #include "vln_text.h"
 
@@ -246,7 +248,50 @@ compare(const char *set, const char *name, const csv_t *expected,
            expected->rows, worst);
 }
 
-static void
+/* What the native engine covers of a real model; NULL: not this one. */
+static vln_native_t *
+open_native(const void *bytes, size_t size, vln_arena_t *arena, vln_model_t *about)
+{
+    vln_native_t *native = NULL;
+    char why[VLN_MODEL_WHY];
+    vln_err_t err = vln_model_read(bytes, size, VLN_MODEL_AUTO, arena, about, why);
+    if (err == VLN_OK) {
+        err = vln_native_open(bytes, size, about, arena, &native, why);
+    }
+    cr_expect_eq(err == VLN_OK, native != NULL);
+    return native;
+}
+
+/* 1 if the native engine covers it; then its bits are the library's. */
+static size_t
+compare_native(const char *name, const void *bytes, size_t size, const vln_sandbox_rows_t *rows,
+               const vln_sandbox_result_t *wanted)
+{
+    vln_model_t about;
+    vln_sandbox_result_t got = {0};
+    vln_arena_t *arena = vln_arena_new(VLN_MODEL_ARENA);
+    vln_native_t *native = open_native(bytes, size, arena, &about);
+    bool covered = native != NULL;
+    if (covered) {
+        cr_assert_eq(vln_native_predict(native, rows, &got, &outcome), VLN_OK, "%s: %s", name,
+                     outcome.sentence);
+        cr_assert_eq(got.rows, wanted->rows);
+        cr_assert_eq(got.width, wanted->width);
+        cr_assert_eq(got.labels != NULL, wanted->labels != NULL, "%s", name);
+        cr_expect_arr_eq(got.values, wanted->values, got.rows * got.width * sizeof *got.values,
+                         "%s", name);
+        cr_expect(!got.labels ||
+                      memcmp(got.labels, wanted->labels, got.rows * sizeof *got.labels) == 0,
+                  "%s", name);
+        printf("%s: native, %zu kB, the same bits\n", name, vln_native_bytes(native) / 1000);
+    }
+    vln_sandbox_result_end(&got);
+    vln_native_close(&native);
+    vln_arena_destroy(&arena);
+    return covered;
+}
+
+static size_t
 predict_model(const char *set, yyjson_val *manifest, yyjson_val *entry, const csv_t *rows_csv,
               const csv_t *expected)
 {
@@ -278,15 +323,18 @@ predict_model(const char *set, yyjson_val *manifest, yyjson_val *entry, const cs
     cr_assert_eq(err, VLN_OK, "%s %s: %s", set, name, outcome.sentence);
     cr_expect_eq(result.not_probability, 0, "%s %s", set, name);
     compare(set, name, expected, &result);
+    size_t covered = compare_native(name, bytes, size, &rows.rows, &result);
     vln_sandbox_result_end(&result);
     end_rows(&rows);
     vln_arena_destroy(&arena);
     vln_sandbox_unload(&model);
     free(bytes);
+    return covered;
 }
 
+/* How many models it has; `*covered` of them by the native engine. */
 static size_t
-predict_set(const char *set)
+predict_set(const char *set, size_t *covered)
 {
     size_t size = 0;
     char *text = read_data(set, "manifest.json", &size);
@@ -300,7 +348,7 @@ predict_set(const char *set)
     yyjson_val *entry = NULL;
     yyjson_arr_foreach(models, i, count, entry)
     {
-        predict_model(set, yyjson_doc_get_root(doc), entry, &rows, &expected);
+        *covered += predict_model(set, yyjson_doc_get_root(doc), entry, &rows, &expected);
     }
     end_csv(&rows);
     end_csv(&expected);
@@ -312,8 +360,11 @@ predict_set(const char *set)
 Test(sandbox_data, predicts_what_is_written_beside_real_models)
 {
     if (has_data()) {
-        size_t models = predict_set("california") + predict_set("wine") + predict_set("adult");
+        size_t covered = 0;
+        size_t models = predict_set("california", &covered) + predict_set("wine", &covered) +
+                        predict_set("adult", &covered);
         cr_expect_eq(models, 17);
+        cr_expect_eq(covered, 10); /* every forest, and nothing else */
     }
 }
 
@@ -398,6 +449,31 @@ try_rows(vln_sandbox_model_t *model)
     return bad ? BAD_NUMBERS : ends_of(outcome.verdict, true);
 }
 
+/* As try_rows(); 0 if it is not covered. */
+static int
+try_native(const char *bytes, size_t size)
+{
+    float numbers[HOSTILE_ROWS * 8];
+    vln_model_t about;
+    vln_sandbox_result_t result = {0};
+    vln_arena_t *arena = vln_arena_new(VLN_MODEL_ARENA);
+    vln_native_t *native = open_native(bytes, size, arena, &about);
+    for (size_t i = 0; i < HOSTILE_ROWS * 8; i++) {
+        numbers[i] = (float)(i % 13);
+    }
+    const vln_sandbox_rows_t rows = {.rows = HOSTILE_ROWS, .numbers = numbers, .number_count = 8};
+    int ends = 0;
+    if (native) {
+        vln_err_t err = vln_native_predict(native, &rows, &result, &outcome);
+        bool bad = err == VLN_OK && result.not_finite + result.not_probability > 0;
+        ends = bad ? BAD_NUMBERS : ends_of(outcome.verdict, true);
+    }
+    vln_sandbox_result_end(&result);
+    vln_native_close(&native);
+    vln_arena_destroy(&arena);
+    return ends;
+}
+
 static int
 try_file(vln_sandbox_t *where, const char *name)
 {
@@ -411,6 +487,8 @@ try_file(vln_sandbox_t *where, const char *name)
     int ends = err == VLN_OK ? try_rows(model) : ends_of(outcome.verdict, false);
     cr_expect(vln_text_is_utf8(outcome.sentence, strlen(outcome.sentence)), "%s", name);
     vln_sandbox_unload(&model);
+    int native = try_native(bytes, size);
+    cr_expect(native == 0 || native == ends, "%s: native %d, the library %d", name, native, ends);
     free(bytes);
     return ends;
 }

@@ -78,6 +78,10 @@ make_booster(const sandbox_recipe_t *recipe, DMatrixHandle data)
     if (recipe->classes > 0) {
         set_number(booster, "num_class", recipe->classes);
     }
+    if (recipe->parallel > 0) {
+        set_number(booster, "num_parallel_tree", recipe->parallel);
+        must(XGBoosterSetParam(booster, "subsample", "0.5"));
+    }
     for (int i = 0; i < recipe->rounds; i++) {
         must(XGBoosterUpdateOneIter(booster, i, data));
     }

@@ -17,6 +17,7 @@ typedef struct sandbox_recipe {
     size_t rows;
     int rounds;
     int depth;
+    size_t parallel;          /* trees a round; 0: one. Each then sees half the rows */
     const char *const *names; /* of the features; NULL: none */
 } sandbox_recipe_t;
 

@@ -1,0 +1,253 @@
+#include "vln_native.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vln_model_inside.h"
+#include "vln_native_inside.h"
+#include "vln_result.h"
+#include "vln_time.h"
+
+enum {
+    MEMO = 256,
+    CHUNK = 4096, /* rows whose raw answers are held at once; a multiple of VLN_LANES */
+};
+
+vln_err_t
+vln_native_uncovered(char *why, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, VLN_MODEL_WHY, format, args);
+    va_end(args);
+    return VLN_FAILED_PRECONDITION;
+}
+
+/* ---- opening ---- */
+
+vln_step_t *
+vln_native_step(vln_native_t *self, vln_step_kind_t kind, size_t made)
+{
+    if (self->columns + made > VLN_NATIVE_MAX_COLUMNS) {
+        return NULL;
+    }
+    self->steps = vln_model_grow(self->steps, self->step_count, sizeof *self->steps);
+    vln_step_t *step = &self->steps[self->step_count++];
+    *step = (vln_step_t){.kind = kind, .to = (uint32_t)self->columns, .made = made};
+    self->columns += made;
+    return step;
+}
+
+static void
+count_bytes(vln_native_t *self)
+{
+    self->bytes = sizeof *self + vln_forest_bytes(&self->forest) +
+                  self->step_count * sizeof *self->steps + self->width * sizeof *self->scores;
+    for (size_t i = 0; i < self->step_count; i++) {
+        const vln_step_t *step = &self->steps[i];
+        self->bytes += step->count * (2 * sizeof *step->from + 2 * sizeof *step->a);
+        for (size_t j = 0; j < step->category_count; j++) {
+            self->bytes += sizeof *step->categories + strlen(step->categories[j]) + 1;
+        }
+    }
+}
+
+/* What the library would have worked out of the graph: the shape of the scores. */
+static bool
+settle_shapes(const vln_native_t *self, vln_model_t *about, vln_arena_t *arena)
+{
+    if (about->kind != VLN_MODEL_ONNX || !about->score_output) {
+        return true;
+    }
+    for (size_t i = 0; i < about->output_count; i++) {
+        vln_tensor_t *output = &about->outputs[i];
+        if (strcmp(output->name, about->score_output) == 0) {
+            output->rank = 2;
+            output->dims[0] = -1;
+            output->dims[1] = (int64_t)self->width;
+        }
+    }
+    return vln_model_settle(about, arena) && about->width == self->width;
+}
+
+static vln_err_t
+read_file(vln_native_t *self, vln_span_t file, vln_model_t *about, vln_arena_t *arena, char *why)
+{
+    vln_err_t err = about->kind == VLN_MODEL_ONNX ? vln_native_read_onnx(self, file, about, why)
+                                                  : vln_native_read_xgboost(self, file, about, why);
+    if (err == VLN_OK && !settle_shapes(self, about, arena)) {
+        return vln_native_uncovered(why, "the file states another shape than its graph has");
+    }
+    if (err == VLN_OK && about->feature_count != self->numbers + self->texts) {
+        return vln_native_uncovered(why, "the file does not state what a row has");
+    }
+    return err;
+}
+
+vln_err_t
+vln_native_open(const uint8_t *bytes, size_t size, vln_model_t *about, vln_arena_t *arena,
+                vln_native_t **out, char why[VLN_MODEL_WHY])
+{
+    vln_native_t *self = vln_calloc(1, sizeof *self);
+    vln_span_t file = {.at = bytes, .size = size};
+    *out = NULL;
+    why[0] = '\0';
+    self->divisor = 1;
+    self->about = about;
+    self->walk = vln_walk_find(VLN_WALK_BEST);
+    vln_err_t err = read_file(self, file, about, arena, why);
+    if (err != VLN_OK) {
+        vln_native_close(&self);
+        return err;
+    }
+    vln_forest_settle(&self->forest);
+    count_bytes(self);
+    *out = self;
+    return VLN_OK;
+}
+
+static void
+end_step(vln_step_t *step)
+{
+    free(step->from);
+    free(step->with);
+    free(step->a);
+    free(step->b);
+    for (size_t i = 0; i < step->category_count; i++) {
+        free(step->categories[i]);
+    }
+    free(step->categories);
+}
+
+void
+vln_native_close(vln_native_t **self_p)
+{
+    vln_native_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    for (size_t i = 0; i < self->step_count; i++) {
+        end_step(&self->steps[i]);
+    }
+    free(self->steps);
+    free(self->bases);
+    free(self->scores);
+    vln_forest_end(&self->forest);
+    free(self);
+    *self_p = NULL;
+}
+
+size_t
+vln_native_bytes(const vln_native_t *self)
+{
+    return self->bytes;
+}
+
+/* ---- predicting ---- */
+
+static void
+make_room(const vln_native_t *self, vln_native_room_t *room)
+{
+    size_t groups = self->forest.groups;
+    *room = (vln_native_room_t){
+        .columns = vln_calloc(self->columns * VLN_LANES + 1, sizeof *room->columns),
+        .forest = vln_calloc((self->forest.source_count + 1) * VLN_LANES, sizeof *room->forest),
+        .sums = vln_calloc(groups * VLN_LANES + 1, sizeof *room->sums),
+        .labels = vln_calloc(VLN_LANES, sizeof *room->labels),
+        .memo = vln_calloc(MEMO, sizeof *room->memo),
+        .memo_words = vln_calloc(MEMO, sizeof *room->memo_words),
+    };
+}
+
+static void
+end_room(vln_native_room_t *room)
+{
+    free(room->columns);
+    free(room->forest);
+    free(room->sums);
+    free(room->labels);
+    free(room->memo);
+    free(room->memo_words);
+}
+
+static void
+take_lanes(const vln_native_t *self, const vln_native_room_t *room, size_t count, float *scores,
+           int32_t *labels)
+{
+    for (size_t i = 0; i < self->width; i++) {
+        const float *column = room->columns + (size_t)self->scores[i] * VLN_LANES;
+        for (size_t lane = 0; lane < count; lane++) {
+            scores[lane * self->width + i] = column[lane];
+        }
+    }
+    memcpy(labels, room->labels, count * sizeof *labels);
+}
+
+/* Where the numbers of a chunk lie. */
+typedef struct chunk {
+    float *scores;
+    int32_t *labels;
+} chunk_t;
+
+static vln_err_t
+predict_chunk(const vln_native_t *self, const vln_sandbox_rows_t *rows, size_t first,
+              vln_native_room_t *room, const chunk_t *chunk, vln_sandbox_result_t *result)
+{
+    size_t count = rows->rows - first < CHUNK ? rows->rows - first : CHUNK;
+    for (size_t i = 0; i < count; i += VLN_LANES) {
+        size_t lanes = count - i < VLN_LANES ? count - i : VLN_LANES;
+        vln_native_run(self, rows, first + i, lanes, room);
+        take_lanes(self, room, lanes, chunk->scores + i * self->width, chunk->labels + i);
+    }
+    const vln_raw_t raw = {.scores = chunk->scores,
+                           .width = self->width,
+                           .labels = self->labelled ? chunk->labels : NULL,
+                           .count = count};
+    if (!vln_result_labels_are_sound(self->about, &raw)) {
+        return VLN_FAILED_PRECONDITION;
+    }
+    vln_result_take(self->about, &raw, result);
+    return VLN_OK;
+}
+
+static vln_err_t
+predict_all(const vln_native_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result)
+{
+    vln_native_room_t room;
+    size_t most = rows->rows < CHUNK ? rows->rows : CHUNK;
+    const chunk_t chunk = {.scores = vln_calloc(most * self->width + 1, sizeof *chunk.scores),
+                           .labels = vln_calloc(most + 1, sizeof *chunk.labels)};
+    vln_err_t err = VLN_OK;
+    make_room(self, &room);
+    vln_result_reserve(self->about, rows->rows, self->width, result);
+    for (size_t first = 0; err == VLN_OK && first < rows->rows; first += CHUNK) {
+        err = predict_chunk(self, rows, first, &room, &chunk, result);
+    }
+    end_room(&room);
+    free(chunk.scores);
+    free(chunk.labels);
+    return err;
+}
+
+vln_err_t
+vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows,
+                   vln_sandbox_result_t *result, vln_outcome_t *outcome)
+{
+    int64_t begun_us = vln_mono_us();
+    *outcome = (vln_outcome_t){0};
+    vln_result_begin(result);
+    if (!vln_result_rows_fit(self->about, rows, outcome)) {
+        outcome->verdict = VLN_VERDICT_REFUSED;
+        return VLN_FAILED_PRECONDITION;
+    }
+    vln_err_t err = predict_all(self, rows, result);
+    outcome->wall_us = vln_mono_us() - begun_us;
+    if (err != VLN_OK) {
+        outcome->verdict = VLN_VERDICT_ANSWER;
+        snprintf(outcome->sentence, sizeof outcome->sentence,
+                 "the model gives labels that are none of its classes");
+    }
+    return err;
+}
