@@ -5,7 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_native.h"
 #include "vln_types.h"
+
+/* A file in the engine that runs it; in none before it is loaded. */
+typedef struct part {
+    vln_native_t *native;
+    vln_arena_t *arena; /* holds `about` */
+    vln_model_t about;  /* of the native engine */
+    vln_sandbox_model_t *foreign;
+} part_t;
 
 struct vln_predictor {
     vln_sandbox_t *sandbox;
@@ -13,8 +22,8 @@ struct vln_predictor {
     const Valion__V1__Signature *signature;
     vln_arena_t *arena;      /* holds the files' own signature */
     vln_arena_t *call_arena; /* of one predict */
-    vln_sandbox_model_t *preprocessor;
-    vln_sandbox_model_t *model;
+    part_t preprocessor;
+    part_t model;
     vln_sandbox_result_t prepared; /* what the preprocessor made of the rows */
     bool assumed_order;
 };
@@ -27,21 +36,137 @@ refuse(vln_outcome_t *outcome, vln_err_t err, const char *sentence)
     return err;
 }
 
+/* ---- a part ---- */
+
+static bool
+is_loaded(const part_t *part)
+{
+    return part->native || part->foreign;
+}
+
+static const vln_model_t *
+about_of(const part_t *part)
+{
+    return part->native ? &part->about : vln_sandbox_about(part->foreign);
+}
+
+static void
+unload_part(part_t *part)
+{
+    vln_native_close(&part->native);
+    vln_sandbox_unload(&part->foreign);
+    vln_arena_destroy(&part->arena);
+}
+
+static vln_err_t
+predict_part(const part_t *part, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
+             vln_outcome_t *outcome)
+{
+    return part->native ? vln_native_predict(part->native, rows, result, outcome)
+                        : vln_sandbox_predict(part->foreign, rows, result, outcome);
+}
+
+static Valion__V1__Engine
+library_of(vln_model_kind_t kind)
+{
+    return kind == VLN_MODEL_ONNX ? VALION__V1__ENGINE__ENGINE_ONNXRUNTIME
+                                  : VALION__V1__ENGINE__ENGINE_XGBOOST;
+}
+
+static const char *
+library_name(vln_model_kind_t kind)
+{
+    return kind == VLN_MODEL_ONNX ? "ONNX Runtime" : "XGBoost";
+}
+
+static vln_err_t
+load_native(part_t *part, const vln_sandbox_file_t *file, vln_outcome_t *outcome)
+{
+    char why[VLN_MODEL_WHY];
+    part->arena = vln_arena_new(VLN_MODEL_ARENA);
+    vln_err_t err =
+        vln_model_read(file->bytes, file->size, file->kind, part->arena, &part->about, why);
+    if (err != VLN_OK) {
+        return refuse(outcome, VLN_FAILED_PRECONDITION, why);
+    }
+    err = vln_native_open(file->bytes, file->size, &part->about, part->arena, &part->native, why);
+    if (err == VLN_OK) {
+        *outcome = (vln_outcome_t){0};
+        return VLN_OK;
+    }
+    refuse(outcome, err, "");
+    snprintf(outcome->sentence, sizeof outcome->sentence,
+             "engine: the native one does not cover this file: %.*s", VLN_MODEL_WHY - 64, why);
+    return err;
+}
+
+static vln_err_t
+load_foreign(vln_sandbox_t *sandbox, part_t *part, const vln_sandbox_file_t *file,
+             Valion__V1__Engine engine, vln_outcome_t *outcome)
+{
+    vln_err_t err = vln_sandbox_load(sandbox, file, &part->foreign, outcome);
+    if (err != VLN_OK) {
+        return err;
+    }
+    vln_model_kind_t kind = about_of(part)->kind;
+    bool is_preprocessor = file->kind == VLN_MODEL_ONNX; /* for which there is but one library */
+    if (engine == VALION__V1__ENGINE__ENGINE_UNSPECIFIED || engine == library_of(kind) ||
+        is_preprocessor) {
+        return VLN_OK;
+    }
+    char why[VLN_MODEL_WHY];
+    snprintf(why, sizeof why, "engine: the file is for the native one or %s, and for no other",
+             library_name(kind));
+    return refuse(outcome, VLN_FAILED_PRECONDITION, why);
+}
+
+static vln_err_t
+load_part(vln_sandbox_t *sandbox, part_t *part, const vln_sandbox_file_t *file,
+          Valion__V1__Engine engine, vln_outcome_t *outcome)
+{
+    bool may_be_native = engine == VALION__V1__ENGINE__ENGINE_UNSPECIFIED ||
+                         engine == VALION__V1__ENGINE__ENGINE_NATIVE;
+    if (may_be_native) {
+        vln_err_t err = load_native(part, file, outcome);
+        if (err == VLN_OK || engine == VALION__V1__ENGINE__ENGINE_NATIVE) {
+            return err;
+        }
+        unload_part(part);
+    }
+    return load_foreign(sandbox, part, file, engine, outcome);
+}
+
+static Valion__V1__Engine
+engine_of(const part_t *part)
+{
+    return part->native ? VALION__V1__ENGINE__ENGINE_NATIVE : library_of(about_of(part)->kind);
+}
+
+static const char *
+version_of(const vln_predictor_t *self, const part_t *part)
+{
+    if (part->native) {
+        return VLN_NATIVE_VERSION;
+    }
+    return about_of(part)->kind == VLN_MODEL_ONNX ? vln_sandbox_onnxruntime(self->sandbox)
+                                                  : vln_sandbox_xgboost(self->sandbox);
+}
+
 /* ---- loading ---- */
 
 static void
 unload(vln_predictor_t *self)
 {
-    vln_sandbox_unload(&self->preprocessor);
-    vln_sandbox_unload(&self->model);
+    unload_part(&self->preprocessor);
+    unload_part(&self->model);
 }
 
 /* A preprocessor gives as many numbers a row as the model takes. */
 static vln_err_t
 check_join(const vln_predictor_t *self, vln_outcome_t *outcome)
 {
-    const vln_model_t *first = vln_sandbox_about(self->preprocessor);
-    const vln_model_t *then = vln_sandbox_about(self->model);
+    const vln_model_t *first = about_of(&self->preprocessor);
+    const vln_model_t *then = about_of(&self->model);
     if (first->width == 0 || then->feature_count == 0 || first->width == then->feature_count) {
         return VLN_OK;
     }
@@ -60,13 +185,13 @@ load(vln_predictor_t *self, vln_outcome_t *outcome)
     if (files->preprocessor) {
         const vln_sandbox_file_t file = {files->preprocessor, files->preprocessor_size,
                                          VLN_MODEL_ONNX};
-        err = vln_sandbox_load(self->sandbox, &file, &self->preprocessor, outcome);
+        err = load_part(self->sandbox, &self->preprocessor, &file, files->engine, outcome);
     }
     if (err == VLN_OK) {
         const vln_sandbox_file_t file = {files->model, files->model_size, VLN_MODEL_AUTO};
-        err = vln_sandbox_load(self->sandbox, &file, &self->model, outcome);
+        err = load_part(self->sandbox, &self->model, &file, files->engine, outcome);
     }
-    if (err == VLN_OK && self->preprocessor) {
+    if (err == VLN_OK && files->preprocessor) {
         err = check_join(self, outcome);
     }
     if (err != VLN_OK) {
@@ -75,15 +200,21 @@ load(vln_predictor_t *self, vln_outcome_t *outcome)
     return err;
 }
 
+/* The file that the rows go into. */
+static const vln_model_t *
+first_about(const vln_predictor_t *self)
+{
+    return about_of(self->files.preprocessor ? &self->preprocessor : &self->model);
+}
+
 /* What comes in is what the first of the two takes; what goes out is the model's. */
 static const Valion__V1__Signature *
 files_signature(const vln_predictor_t *self)
 {
-    Valion__V1__Signature *signature =
-        vln_model_signature(vln_sandbox_about(self->model), self->arena);
-    if (self->preprocessor) {
+    Valion__V1__Signature *signature = vln_model_signature(about_of(&self->model), self->arena);
+    if (self->files.preprocessor) {
         const Valion__V1__Signature *first =
-            vln_model_signature(vln_sandbox_about(self->preprocessor), self->arena);
+            vln_model_signature(about_of(&self->preprocessor), self->arena);
         signature->n_inputs = first->n_inputs;
         signature->inputs = first->inputs;
     }
@@ -94,8 +225,7 @@ files_signature(const vln_predictor_t *self)
 static vln_err_t
 check_signature(const vln_predictor_t *self, vln_outcome_t *outcome)
 {
-    const vln_model_t *first =
-        vln_sandbox_about(self->preprocessor ? self->preprocessor : self->model);
+    const vln_model_t *first = first_about(self);
     size_t inputs = self->signature->n_inputs;
     if (inputs > 0 && (first->feature_count == 0 || first->feature_count == inputs)) {
         return VLN_OK;
@@ -153,7 +283,44 @@ vln_predictor_signature(const vln_predictor_t *self)
 const vln_model_t *
 vln_predictor_model(const vln_predictor_t *self)
 {
-    return vln_sandbox_about(self->model);
+    return about_of(&self->model);
+}
+
+Valion__V1__Engine
+vln_predictor_engine(const vln_predictor_t *self)
+{
+    return engine_of(&self->model);
+}
+
+const char *
+vln_predictor_engine_version(const vln_predictor_t *self, vln_arena_t *arena)
+{
+    const part_t *before = &self->preprocessor;
+    const char *version = version_of(self, &self->model);
+    if (!self->files.preprocessor || engine_of(before) == engine_of(&self->model)) {
+        return vln_arena_strdup(arena, version);
+    }
+    return vln_arena_printf(arena, "%s; its preprocessor: %s %s", version,
+                            before->native ? "native" : library_name(VLN_MODEL_ONNX),
+                            version_of(self, before));
+}
+
+vln_err_t
+vln_predictor_inspect(vln_sandbox_t *sandbox, const vln_sandbox_file_t *file, vln_arena_t *arena,
+                      vln_model_t *out, Valion__V1__Engine *engine, vln_outcome_t *outcome)
+{
+    char why[VLN_MODEL_WHY];
+    vln_native_t *native = NULL;
+    *engine = VALION__V1__ENGINE__ENGINE_NATIVE;
+    if (vln_model_read(file->bytes, file->size, file->kind, arena, out, why) == VLN_OK &&
+        vln_native_open(file->bytes, file->size, out, arena, &native, why) == VLN_OK) {
+        vln_native_close(&native);
+        *outcome = (vln_outcome_t){0};
+        return VLN_OK;
+    }
+    vln_err_t err = vln_sandbox_inspect(sandbox, file, arena, out, outcome);
+    *engine = err == VLN_OK ? library_of(out->kind) : VALION__V1__ENGINE__ENGINE_UNSPECIFIED;
+    return err;
 }
 
 bool
@@ -229,8 +396,7 @@ static void
 gather(vln_predictor_t *self, const vln_table_t *table, const vln_model_binding_t *binding,
        size_t first, vln_sandbox_rows_t *out, float **matrix)
 {
-    const vln_model_t *model =
-        vln_sandbox_about(self->preprocessor ? self->preprocessor : self->model);
+    const vln_model_t *model = first_about(self);
     vln_sandbox_text_t *texts =
         vln_arena_alloc(self->call_arena, (binding->count + 1) * sizeof *texts);
     size_t numbers = 0;
@@ -256,14 +422,14 @@ static vln_err_t
 run(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
     vln_outcome_t *outcome)
 {
-    if (!self->preprocessor) {
-        return vln_sandbox_predict(self->model, rows, result, outcome);
+    if (!self->files.preprocessor) {
+        return predict_part(&self->model, rows, result, outcome);
     }
-    vln_err_t err = vln_sandbox_predict(self->preprocessor, rows, &self->prepared, outcome);
+    vln_err_t err = predict_part(&self->preprocessor, rows, &self->prepared, outcome);
     const vln_sandbox_rows_t prepared = {.rows = self->prepared.rows,
                                          .numbers = self->prepared.values,
                                          .number_count = self->prepared.width};
-    return err == VLN_OK ? vln_sandbox_predict(self->model, &prepared, result, outcome) : err;
+    return err == VLN_OK ? predict_part(&self->model, &prepared, result, outcome) : err;
 }
 
 /* With the files loaded anew when their child is gone. */
@@ -271,7 +437,7 @@ static vln_err_t
 run_surely(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
            vln_outcome_t *outcome)
 {
-    vln_err_t err = self->model ? run(self, rows, result, outcome) : VLN_UNAVAILABLE;
+    vln_err_t err = is_loaded(&self->model) ? run(self, rows, result, outcome) : VLN_UNAVAILABLE;
     if (err == VLN_UNAVAILABLE) {
         err = load(self, outcome);
         err = err == VLN_OK ? run(self, rows, result, outcome) : err;
@@ -288,7 +454,7 @@ vln_predictor_predict(vln_predictor_t *self, const vln_table_t *table, size_t fi
     vln_model_binding_t binding = {0};
     vln_err_t err = bind(self, table, &binding, outcome);
     /* What a column is for is known of a loaded file alone. */
-    if (err == VLN_OK && !self->model) {
+    if (err == VLN_OK && !is_loaded(&self->model)) {
         err = load(self, outcome);
     }
     if (err != VLN_OK) {

@@ -1,6 +1,7 @@
 /*
  * vln_predictor - a version's files, asked as one: the preprocessor first if there is one, then the
- * model, both in valion-sandbox; columns of a table are bound to their inputs by name.
+ * model; columns of a table are bound to their inputs by name. Each file is run by the native engine
+ * if that covers it, else by its library in valion-sandbox; the bits are the same.
  *
  * Everyone who asks a version for predictions does it here, so that trainer, validator and server
  * get the same bits of the same rows. Belongs to the thread of its sandbox. Knows no file, no
@@ -8,6 +9,8 @@
  */
 #ifndef VLN_PREDICTOR_H
 #define VLN_PREDICTOR_H
+
+#include <valion/v1/evidence.pb-c.h>
 
 #include "vln_sandbox.h"
 #include "vln_table.h"
@@ -18,6 +21,7 @@ typedef struct vln_predictor_files {
     size_t model_size;
     const uint8_t *preprocessor; /* NULL: none */
     size_t preprocessor_size;
+    Valion__V1__Engine engine; /* UNSPECIFIED: native where it can; else this one and no other */
 } vln_predictor_files_t;
 
 typedef struct vln_predictor vln_predictor_t;
@@ -47,6 +51,17 @@ const vln_model_t *vln_predictor_model(const vln_predictor_t *self);
 VLN_MUST_USE vln_err_t vln_predictor_predict(vln_predictor_t *self, const vln_table_t *table,
                                              size_t first, size_t rows,
                                              vln_sandbox_result_t *result, vln_outcome_t *outcome);
+
+/* Which engine runs the model, and its version; of a preprocessor that another runs, that too. The text
+ * is in the arena. */
+Valion__V1__Engine vln_predictor_engine(const vln_predictor_t *self);
+const char *vln_predictor_engine_version(const vln_predictor_t *self, vln_arena_t *arena);
+
+/* As vln_sandbox_inspect(), without a sandbox where the native engine covers the file; `*engine` is the
+ * one that opened it. */
+VLN_MUST_USE vln_err_t vln_predictor_inspect(vln_sandbox_t *sandbox, const vln_sandbox_file_t *file,
+                                             vln_arena_t *arena, vln_model_t *out,
+                                             Valion__V1__Engine *engine, vln_outcome_t *outcome);
 
 /* Bound by order instead of by name, because no input has a name. Of the last predict. */
 bool vln_predictor_assumed_order(const vln_predictor_t *self);

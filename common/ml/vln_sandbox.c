@@ -63,7 +63,7 @@ vln_sandbox_open(const vln_sandbox_config_t *config, vln_sandbox_t **out)
     self->config.cpu_seconds = config->cpu_seconds ? config->cpu_seconds : DEFAULT_CPU_SECONDS;
     self->orders = -1;
     self->frame = vln_calloc(VLN_FRAME_MAX, 1);
-    vln_err_t err = vln_sandbox_start(self);
+    vln_err_t err = config->when_needed ? VLN_OK : vln_sandbox_start(self);
     if (err != VLN_OK) {
         vln_sandbox_close(&self);
         return err;
@@ -237,7 +237,9 @@ load_model(vln_sandbox_model_t *self, const vln_sandbox_file_t *file, vln_arena_
         return vln_sandbox_end_with(self, outcome, VLN_VERDICT_REFUSED);
     }
     if (vln_sandbox_start_child(self, file->bytes, file->size) != VLN_OK) {
-        return vln_sandbox_lost(outcome);
+        snprintf(outcome->sentence, sizeof outcome->sentence,
+                 "valion-sandbox cannot be started here; its log says why");
+        return VLN_UNAVAILABLE;
     }
     return load_in_child(self, arena, outcome);
 }

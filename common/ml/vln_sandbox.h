@@ -48,6 +48,7 @@ typedef struct vln_sandbox_config {
     int64_t load_ms;      /* that inspecting or loading may last; 0: 10 s */
     int64_t predict_ms;   /* that a call of predict may last; 0: 10 s */
     unsigned cpu_seconds; /* likewise, of CPU; 0: 10 s */
+    bool when_needed;     /* it is started by the first inspect or load, not when it is opened */
 } vln_sandbox_config_t;
 
 typedef struct vln_sandbox vln_sandbox_t;
@@ -62,7 +63,8 @@ VLN_MUST_USE vln_err_t vln_sandbox_open(const vln_sandbox_config_t *config, vln_
 /* End it and whatever is loaded in it. Its models are to be unloaded before or after. */
 void vln_sandbox_close(vln_sandbox_t **self_p);
 
-/* Versions of the libraries, such as "3.0.0" and "1.21.0"; borrowed until the next start. */
+/* Versions of the libraries, such as "3.0.0" and "1.21.0"; borrowed until the next start. Empty before
+ * the first. */
 const char *vln_sandbox_xgboost(const vln_sandbox_t *self);
 const char *vln_sandbox_onnxruntime(const vln_sandbox_t *self);
 

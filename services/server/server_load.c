@@ -177,7 +177,7 @@ smoke(server_t *self, const char *folder)
 vln_err_t
 server_load(server_t *self, const char *folder, const char *sandbox)
 {
-    vln_sandbox_config_t config = {.program = sandbox, .load_ms = 30000};
+    vln_sandbox_config_t config = {.program = sandbox, .load_ms = 30000, .when_needed = true};
     self->arena = vln_arena_new(INSTANCE_BUDGET);
     vln_err_t err = read_instance(self, folder);
     if (err == VLN_OK) {

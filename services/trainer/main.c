@@ -49,7 +49,8 @@ trainer_sandbox(vln_worker_t *worker, vln_task_t *task)
     const vln_sandbox_config_t config = {.program = slot->trainer->config->sandbox,
                                          .load_ms = 30000,
                                          .predict_ms = 60000,
-                                         .cpu_seconds = 60};
+                                         .cpu_seconds = 60,
+                                         .when_needed = true};
     if (!slot->sandbox && vln_sandbox_open(&config, &slot->sandbox) != VLN_OK) {
         vln_task_fail(task, true, "valion-sandbox cannot be started here; its log says why");
     }

@@ -65,7 +65,8 @@ validator_sandbox(vln_worker_t *worker, vln_task_t *task)
                                          .load_ms = options_given->load_ms,
                                          .predict_ms = options_given->predict_ms,
                                          .memory_bytes = (size_t)options_given->memory_mib * MIB,
-                                         .cpu_seconds = CPU_SECONDS};
+                                         .cpu_seconds = CPU_SECONDS,
+                                         .when_needed = true};
     if (!slot->sandbox && vln_sandbox_open(&config, &slot->sandbox) != VLN_OK) {
         vln_task_fail(task, true, "valion-sandbox cannot be started here; its log says why");
     }

@@ -180,7 +180,8 @@ ask(reading_t *self)
     if (!sandbox) {
         return false;
     }
-    err = validator_version_open(sandbox, record->signature, &self->version, &outcome);
+    err = validator_version_open(sandbox, record->signature, VALION__V1__ENGINE__ENGINE_UNSPECIFIED,
+                                 &self->version, &outcome);
     if (err != VLN_OK) {
         validator_note_outcome(self->worker, &outcome);
         return end_or_give_up(self, err, outcome.sentence);

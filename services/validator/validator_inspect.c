@@ -166,12 +166,13 @@ open_file(inspection_t *self, const char *role, const vln_bytes_t *bytes, vln_mo
           vln_model_t *out)
 {
     vln_outcome_t outcome;
+    Valion__V1__Engine engine;
     vln_sandbox_t *sandbox = validator_sandbox(self->worker, self->task);
     const vln_sandbox_file_t file = {bytes->data, bytes->size, kind};
     if (!sandbox) {
         return false;
     }
-    vln_err_t err = vln_sandbox_inspect(sandbox, &file, self->arena, out, &outcome);
+    vln_err_t err = vln_predictor_inspect(sandbox, &file, self->arena, out, &engine, &outcome);
     return err == VLN_OK || fail_outcome(self, err, role, &outcome);
 }
 
@@ -209,9 +210,10 @@ open_files(inspection_t *self)
     }
     vln_outcome_t outcome;
     vln_sandbox_t *sandbox = validator_sandbox(self->worker, self->task);
-    vln_err_t err = sandbox
-                        ? validator_version_open(sandbox, self->signature, &self->version, &outcome)
-                        : VLN_OK;
+    vln_err_t err = sandbox ? validator_version_open(sandbox, self->signature,
+                                                     VALION__V1__ENGINE__ENGINE_UNSPECIFIED,
+                                                     &self->version, &outcome)
+                            : VLN_OK;
     return self->version.predictor || (sandbox && fail_outcome(self, err, "model", &outcome));
 }
 
@@ -366,7 +368,6 @@ static void
 end_done(inspection_t *self)
 {
     Valion__V1__InspectResult *result = &self->result;
-    bool onnx = self->model.kind == VLN_MODEL_ONNX;
     const char *algorithm = self->version.record->algorithm;
     bool short_enough = valion__v1__signature__get_packed_size(self->signature) <= SIGNATURE_SHOWN;
     result->signature = short_enough ? self->signature : NULL;
@@ -374,8 +375,7 @@ end_done(inspection_t *self)
     result->samples_digest = validator_borrow(self->samples, VLN_DIGEST_BYTES);
     result->has_profile_digest = self->rows.table != NULL;
     result->profile_digest = validator_borrow(self->profile, VLN_DIGEST_BYTES);
-    result->engine =
-        onnx ? VALION__V1__ENGINE__ENGINE_ONNXRUNTIME : VALION__V1__ENGINE__ENGINE_XGBOOST;
+    result->engine = vln_predictor_engine(self->version.predictor);
     result->format = vln_arena_strdup(self->task->arena, vln_model_kind_name(self->model.kind));
     result->algorithm =
         vln_arena_strdup(self->task->arena, algorithm && algorithm[0] ? algorithm

@@ -64,9 +64,9 @@ find_unsupported(const Valion__V1__ValidateSpec *spec)
     if (spec->keep_predictions) {
         return "keep_predictions";
     }
-    if (spec->engine == VALION__V1__ENGINE__ENGINE_NATIVE ||
-        spec->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT || spec->endpoint_url) {
-        return "an engine other than the library that the file is for";
+    if (spec->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT ||
+        spec->engine == VALION__V1__ENGINE__ENGINE_NONE || spec->endpoint_url) {
+        return "an engine other than NATIVE, ONNXRUNTIME and XGBOOST";
     }
     return NULL;
 }
@@ -299,29 +299,18 @@ open_model(validation_t *self)
     if (!sandbox) {
         return false;
     }
-    err =
-        validator_version_open(sandbox, self->version.record->signature, &self->version, &outcome);
+    err = validator_version_open(sandbox, self->version.record->signature, self->spec->engine,
+                                 &self->version, &outcome);
     return err == VLN_OK || end_outcome(self, err, &outcome);
 }
 
-/* The library is the file's; a spec can only insist on it. */
-static bool
-check_engine(validation_t *self)
+static void
+report_engine(validation_t *self)
 {
-    bool onnx = vln_predictor_model(self->version.predictor)->kind == VLN_MODEL_ONNX;
-    Valion__V1__Engine engine =
-        onnx ? VALION__V1__ENGINE__ENGINE_ONNXRUNTIME : VALION__V1__ENGINE__ENGINE_XGBOOST;
-    const validator_slot_t *slot = self->worker->own;
-    if (self->spec->engine && self->spec->engine != engine) {
-        vln_task_fail(self->task, false, "engine: the file is for %s and for no other",
-                      onnx ? "ONNX Runtime" : "XGBoost");
-        return false;
-    }
-    self->report.engine = engine;
-    self->report.engine_version =
-        vln_arena_strdup(self->task->arena, onnx ? vln_sandbox_onnxruntime(slot->sandbox)
-                                                 : vln_sandbox_xgboost(slot->sandbox));
-    return true;
+    const vln_predictor_t *predictor = self->version.predictor;
+    self->report.engine = vln_predictor_engine(predictor);
+    self->report.engine_version = /* protobuf-c only reads what it packs */
+        (char *)(uintptr_t)vln_predictor_engine_version(predictor, self->task->arena);
 }
 
 static bool
@@ -340,9 +329,10 @@ ask_model(validation_t *self)
         vln_task_fail(self->task, false, "data: %s", why);
         return false;
     }
-    if (!open_model(self) || !check_engine(self)) {
+    if (!open_model(self)) {
         return false;
     }
+    report_engine(self);
     vln_err_t err = vln_predictor_predict(self->version.predictor, table, 0, vln_table_rows(table),
                                           &self->answers, &outcome);
     if (err != VLN_OK) {

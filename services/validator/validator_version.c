@@ -74,11 +74,12 @@ validator_version_fetch(vln_worker_t *worker, validator_version_t *self,
 
 vln_err_t
 validator_version_open(vln_sandbox_t *sandbox, const Valion__V1__Signature *signature,
-                       validator_version_t *self, vln_outcome_t *outcome)
+                       Valion__V1__Engine engine, validator_version_t *self, vln_outcome_t *outcome)
 {
     const vln_predictor_files_t files = {.model = self->model.data,
                                          .model_size = self->model.size,
                                          .preprocessor = self->preprocessor.data,
-                                         .preprocessor_size = self->preprocessor.size};
+                                         .preprocessor_size = self->preprocessor.size,
+                                         .engine = engine};
     return vln_predictor_open(sandbox, &files, signature, &self->predictor, outcome);
 }

@@ -33,10 +33,11 @@ VLN_MUST_USE vln_err_t validator_version_find(vln_worker_t *worker, vln_task_t *
 VLN_MUST_USE vln_err_t validator_version_fetch(vln_worker_t *worker, validator_version_t *self,
                                                char why[VLN_ARTIFACTS_WHY]);
 
-/* The predictor, which borrows the signature. As vln_predictor_open(). */
+/* The predictor, which borrows the signature, on that engine. As vln_predictor_open(). */
 VLN_MUST_USE vln_err_t validator_version_open(vln_sandbox_t *sandbox,
                                               const Valion__V1__Signature *signature,
-                                              validator_version_t *self, vln_outcome_t *outcome);
+                                              Valion__V1__Engine engine, validator_version_t *self,
+                                              vln_outcome_t *outcome);
 
 void validator_version_end(validator_version_t *self);
 

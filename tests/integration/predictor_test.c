@@ -9,14 +9,17 @@
 #include <string.h>
 
 #include "vln_log.h"
+#include "vln_native.h"
 #include "vln_predictor.h"
 
 #include "test_onnx.h"
+#include "test_trees.h"
 
 enum { ROWS = 3, CALLS_MAX = 10000 };
 
 static vln_sandbox_t *sandbox;
 static vln_outcome_t outcome;
+static Valion__V1__Engine engine; /* that is insisted on */
 static vln_sandbox_result_t result;
 
 static void
@@ -105,9 +108,13 @@ make_table(const char *third)
 static vln_predictor_t *
 open_predictor(const vln_part_t *model, const vln_part_t *preprocessor)
 {
-    const vln_predictor_files_t files = {model->bytes, model->size,
-                                         preprocessor ? preprocessor->bytes : NULL,
-                                         preprocessor ? preprocessor->size : 0};
+    const vln_predictor_files_t files = {
+        .model = model->bytes,
+        .model_size = model->size,
+        .preprocessor = preprocessor ? preprocessor->bytes : NULL,
+        .preprocessor_size = preprocessor ? preprocessor->size : 0,
+        .engine = engine,
+    };
     vln_predictor_t *self = NULL;
     vln_err_t err = vln_predictor_open(sandbox, &files, make_signature(), &self, &outcome);
     cr_assert_eq(err, VLN_OK, "%s", outcome.sentence);
@@ -172,7 +179,10 @@ Test(predictor, refuses_files_that_do_not_fit_each_other)
 {
     vln_part_t model = test_onnx_linear(3);
     vln_part_t scaler = make_scaler(2);
-    const vln_predictor_files_t files = {model.bytes, model.size, scaler.bytes, scaler.size};
+    const vln_predictor_files_t files = {.model = model.bytes,
+                                         .model_size = model.size,
+                                         .preprocessor = scaler.bytes,
+                                         .preprocessor_size = scaler.size};
     vln_predictor_t *self = NULL;
     cr_assert_eq(vln_predictor_open(sandbox, &files, make_signature(), &self, &outcome),
                  VLN_FAILED_PRECONDITION);
@@ -212,4 +222,112 @@ Test(predictor, loads_again_after_its_sandbox_died)
     vln_table_destroy(&table);
     vln_part_end(&scaler);
     vln_part_end(&model);
+}
+
+/* ---- engines ---- */
+
+static vln_part_t
+make_trees(void)
+{
+    return test_trees_make(&(test_trees_t){.features = 3, .trees = 8, .depth = 5});
+}
+
+static void
+predict_by(const vln_part_t *model, const vln_part_t *preprocessor, Valion__V1__Engine by,
+           const char *version)
+{
+    vln_table_t *table = make_table("a");
+    vln_arena_t *arena = vln_arena_new(VLN_MODEL_ARENA);
+    vln_predictor_t *self = open_predictor(model, preprocessor);
+    cr_expect_eq(vln_predictor_engine(self), by);
+    cr_expect_str_eq(vln_predictor_engine_version(self, arena), version);
+    cr_assert_eq(vln_predictor_predict(self, table, 0, ROWS, &result, &outcome), VLN_OK, "%s",
+                 outcome.sentence);
+    vln_predictor_close(&self);
+    vln_arena_destroy(&arena);
+    vln_table_destroy(&table);
+}
+
+Test(predictor, starts_no_sandbox_for_what_the_native_engine_covers)
+{
+    const vln_sandbox_config_t config = {.program = VALION_SANDBOX, .when_needed = true};
+    vln_part_t model = make_trees();
+    vln_part_t scaler = make_scaler(3);
+    vln_sandbox_close(&sandbox);
+    cr_assert_eq(vln_sandbox_open(&config, &sandbox), VLN_OK);
+    predict_by(&model, &scaler, VALION__V1__ENGINE__ENGINE_NATIVE, VLN_NATIVE_VERSION);
+    cr_expect_eq(vln_sandbox_starts(sandbox), 0);
+    vln_part_t linear = test_onnx_linear(3);
+    predict_by(&linear, NULL, VALION__V1__ENGINE__ENGINE_ONNXRUNTIME,
+               vln_sandbox_onnxruntime(sandbox));
+    cr_expect_eq(vln_sandbox_starts(sandbox), 1);
+    cr_expect_gt(strlen(vln_sandbox_onnxruntime(sandbox)), 0);
+    vln_part_end(&linear);
+    vln_part_end(&scaler);
+    vln_part_end(&model);
+}
+
+Test(predictor, runs_each_file_where_it_can_and_says_where)
+{
+    char version[128];
+    vln_part_t linear = test_onnx_linear(3);
+    vln_part_t scaler = make_scaler(3);
+    snprintf(version, sizeof version, "%s; its preprocessor: native " VLN_NATIVE_VERSION,
+             vln_sandbox_onnxruntime(sandbox));
+    predict_by(&linear, &scaler, VALION__V1__ENGINE__ENGINE_ONNXRUNTIME, version);
+    vln_part_end(&linear);
+    vln_part_end(&scaler);
+}
+
+Test(predictor, gives_the_same_bits_by_either_engine)
+{
+    float kept[ROWS];
+    vln_part_t model = make_trees();
+    vln_part_t scaler = make_scaler(3);
+    engine = VALION__V1__ENGINE__ENGINE_ONNXRUNTIME;
+    predict_by(&model, &scaler, engine, vln_sandbox_onnxruntime(sandbox));
+    memcpy(kept, result.values, sizeof kept);
+    engine = VALION__V1__ENGINE__ENGINE_NATIVE;
+    predict_by(&model, &scaler, engine, VLN_NATIVE_VERSION);
+    cr_expect_arr_eq(result.values, kept, sizeof kept);
+    vln_part_end(&model);
+    vln_part_end(&scaler);
+}
+
+static void
+expect_refusal(Valion__V1__Engine by, const vln_part_t *model, const char *words)
+{
+    const vln_predictor_files_t files = {
+        .model = model->bytes, .model_size = model->size, .engine = by};
+    vln_predictor_t *self = NULL;
+    cr_expect_eq(vln_predictor_open(sandbox, &files, make_signature(), &self, &outcome),
+                 VLN_FAILED_PRECONDITION);
+    cr_expect_null(self);
+    cr_expect(strstr(outcome.sentence, words), "%s", outcome.sentence);
+}
+
+Test(predictor, refuses_an_engine_that_cannot)
+{
+    vln_part_t linear = test_onnx_linear(3);
+    vln_part_t trees = make_trees();
+    expect_refusal(VALION__V1__ENGINE__ENGINE_NATIVE, &linear,
+                   "engine: the native one does not cover this file: operator LinearRegressor");
+    expect_refusal(VALION__V1__ENGINE__ENGINE_XGBOOST, &trees,
+                   "engine: the file is for the native one or ONNX Runtime");
+    vln_part_end(&linear);
+    vln_part_end(&trees);
+}
+
+Test(predictor, says_when_the_sandbox_that_it_needs_cannot_be_started)
+{
+    const vln_sandbox_config_t config = {.program = "/nowhere/valion-sandbox", .when_needed = true};
+    vln_part_t linear = test_onnx_linear(3);
+    const vln_predictor_files_t files = {.model = linear.bytes, .model_size = linear.size};
+    vln_predictor_t *self = NULL;
+    vln_sandbox_close(&sandbox);
+    cr_assert_eq(vln_sandbox_open(&config, &sandbox), VLN_OK);
+    cr_expect_eq(vln_predictor_open(sandbox, &files, make_signature(), &self, &outcome),
+                 VLN_UNAVAILABLE);
+    cr_expect(strstr(outcome.sentence, "cannot be started"), "%s", outcome.sentence);
+    vln_part_end(&linear);
 }

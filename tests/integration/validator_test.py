@@ -91,7 +91,7 @@ class Reports(Case):
         self.assertEqual([each.name for each in report.checks],
                          ["performance", "data_quality", "bias", "data_drift"])
         self.assertEqual(by_name(report)["performance"].status, PASS, report.sentence)
-        self.assertEqual(report.engine, evidence_pb2.ENGINE_XGBOOST)
+        self.assertEqual((report.engine, report.engine_version), (evidence_pb2.ENGINE_NATIVE, "1"))
         self.assertEqual((report.rows, report.columns), (400, 8))
         self.assertIn("houses@1.0.0 passes", report.sentence)
         self.assertGreater(result.metrics[0].value, 0.8)
@@ -158,6 +158,24 @@ class Reports(Case):
                          [each.sentence for each in again.checks])
         other, _ = self.validate(data=[data("houses-more")], **fields)
         self.assertNotEqual(first.report_digest, other.report_digest)
+
+    def test_the_library_gives_the_numbers_of_the_native_engine(self):
+        _, native = self.validate(engine=evidence_pb2.ENGINE_NATIVE)
+        _, library = self.validate(engine=evidence_pb2.ENGINE_XGBOOST)
+        self.assertEqual(native.engine, evidence_pb2.ENGINE_NATIVE)
+        self.assertEqual(library.engine, evidence_pb2.ENGINE_XGBOOST)
+        self.assertRegex(library.engine_version, r"^\d+\.\d+\.\d+")
+        self.assertGreater(len(native.metrics), 3)
+        self.assertEqual(list(native.metrics), list(library.metrics))
+        self.assertEqual([each.sentence for each in native.checks],
+                         [each.sentence for each in library.checks])
+
+    def test_an_engine_that_cannot_is_refused(self):
+        sentence = self.refused(engine=evidence_pb2.ENGINE_ONNXRUNTIME)
+        self.assertIn("engine: the file is for the native one or XGBoost", sentence)
+        sentence = self.refused(version="2.0.0", engine=evidence_pb2.ENGINE_NATIVE)
+        self.assertIn("engine: the native one does not cover this file: booster gblinear", sentence)
+        self.assertIn("not there yet", self.refused(engine=evidence_pb2.ENGINE_ENDPOINT))
 
     def test_data_that_moved_drifts_against_rows_and_against_the_profile(self):
         name = policy("drift", check("data_drift"))
