@@ -174,6 +174,7 @@ grow(const test_trees_t *recipe, lists_t *lists, size_t tree)
 {
     int64_t ids = 1;
     size_t width = (size_t)recipe->features + (recipe->around == TEST_TREES_COLUMNS ? 3 : 0);
+    vln_assert(width > 0);
     size_t first = add_node(lists, tree, 0);
     for (size_t i = first, level_end = first, level = 0; i < lists->nodes; i++) {
         uint32_t number = next_random(&lists->state);
@@ -313,6 +314,27 @@ put_pipeline(const test_trees_t *recipe, vln_part_t *graph)
     vln_part_message(graph, 5, vln_part_tensor("half", one, 1, half));
 }
 
+/* Each operator with a constant on either side where it may be, and with columns. */
+static void
+put_arithmetic(const test_trees_t *recipe, vln_part_t *graph)
+{
+    static const char *const nodes[][3] = {
+        {"Add", "X,row", "a"}, {"Div", "a,row", "b"}, {"Sub", "row,b", "c"},
+        {"Mul", "row,c", "d"}, {"Sub", "d,one", "e"}, {"Mul", "e,X", "f"},
+        {"Div", "f,a", "g"},   {"Add", "g,X", "h"},   {"Sub", "h,b", "ready"},
+    };
+    const int64_t width[] = {1, recipe->features};
+    float row[VLN_MODEL_MAX_FEATURES] = {0};
+    for (int64_t i = 0; i < recipe->features; i++) {
+        row[i] = 0.7f + 0.3f * (float)i;
+    }
+    for (size_t i = 0; i < VLN_COUNT(nodes); i++) {
+        vln_part_message(graph, 1, vln_part_node(nodes[i][0], "", nodes[i][1], nodes[i][2]));
+    }
+    vln_part_message(graph, 5, vln_part_tensor("row", width, 2, row));
+    vln_part_message(graph, 5, vln_part_tensor("one", NULL, 0, (const float[]){1.1f}));
+}
+
 /* TensorProto of whole numbers. */
 static vln_part_t
 make_wholes(const char *name, const int64_t *values, size_t count)
@@ -401,6 +423,8 @@ test_trees_make(const test_trees_t *recipe)
     vln_part_t graph = {0};
     if (recipe->around == TEST_TREES_PIPELINE) {
         put_pipeline(recipe, &graph);
+    } else if (recipe->around == TEST_TREES_ARITHMETIC) {
+        put_arithmetic(recipe, &graph);
     } else if (recipe->around == TEST_TREES_COLUMNS) {
         put_columns(recipe, &graph);
     }

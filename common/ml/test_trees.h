@@ -14,8 +14,9 @@
 
 typedef enum test_trees_around {
     TEST_TREES_BARE,
-    TEST_TREES_PIPELINE, /* Imputer, Scaler, Sub, Mul, Cast and Identity before them */
-    TEST_TREES_COLUMNS,  /* each feature an input of its own, and a text that is encoded */
+    TEST_TREES_PIPELINE,   /* Imputer, Scaler, Sub, Mul, Cast and Identity before them */
+    TEST_TREES_ARITHMETIC, /* sums, differences, products, quotients of columns and constants */
+    TEST_TREES_COLUMNS,    /* each feature an input of its own, and a text that is encoded */
 } test_trees_around_t;
 
 typedef struct test_trees {

@@ -32,6 +32,7 @@ is_plain(vln_span_t attribute, vln_attribute_type_t type)
 {
     vln_field_t field;
     size_t names = 0;
+    size_t texts = 0;
     size_t types = 0;
     size_t values = 0;
     bool is_list = type >= VLN_ATTRIBUTE_FLOATS;
@@ -45,7 +46,7 @@ is_plain(vln_span_t attribute, vln_attribute_type_t type)
             values++;
         } else if (field.number == 1) {
             names++;
-        } else if (field.number != 13) {
+        } else if (field.number != 13 || ++texts > 1) {
             return false;
         }
     }

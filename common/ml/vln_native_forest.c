@@ -294,8 +294,11 @@ put_top(planting_t *self, size_t group)
     memset(exits, 0, VLN_TOP_EXITS * sizeof *exits);
     for (size_t i = 0; i < top.exit_count; i++) {
         uint32_t node = (uint32_t)(self->first + top.exits[i]);
-        exits[i] = tree.rest > 0 ? (vln_exit_t){.node = node}
-                                 : (vln_exit_t){.value = forest->nodes[node].threshold};
+        if (tree.rest > 0) {
+            exits[i].node = node;
+        } else {
+            exits[i].value = forest->nodes[node].threshold;
+        }
     }
     forest->trees = vln_model_grow(forest->trees, count, sizeof *forest->trees);
     forest->trees[forest->tree_count++] = tree;

@@ -9,8 +9,8 @@
 
 enum {
     VLN_GRAPH_NODES = 512,
-    VLN_GRAPH_SYMBOLS = 16384,
-    VLN_GRAPH_PORTS = 4096, /* inputs of a node */
+    VLN_GRAPH_SYMBOLS = 8192, /* each input is looked up among them */
+    VLN_GRAPH_PARTS = 8192,   /* inputs, attributes and all else of the nodes together */
 };
 
 typedef enum vln_symbol_kind {
@@ -41,6 +41,7 @@ typedef struct vln_graph {
     vln_symbol_t *symbols;
     size_t symbol_count;
     size_t nodes;
+    size_t parts;
     int32_t label_type;
 } vln_graph_t;
 

@@ -626,7 +626,7 @@ take_part(vln_graph_node_t *node, const vln_field_t *field)
 {
     switch (field->number) {
     case 1:
-        if (field->wire != VLN_WIRE_BYTES || node->input_count == VLN_GRAPH_PORTS) {
+        if (field->wire != VLN_WIRE_BYTES) {
             return false;
         }
         node->inputs = vln_model_grow(node->inputs, node->input_count, sizeof *node->inputs);
@@ -669,8 +669,9 @@ read_node(vln_graph_t *self, vln_span_t message)
     vln_err_t err =
         ++self->nodes > VLN_GRAPH_NODES ? uncovered(self, "it has too many nodes") : VLN_OK;
     while (err == VLN_OK && message.size > 0) {
-        if (!vln_field_next(&message, &field) || !take_part(&node, &field)) {
-            err = uncovered(self, "a node has parts that are not known");
+        if (!vln_field_next(&message, &field) || !take_part(&node, &field) ||
+            ++self->parts > VLN_GRAPH_PARTS) {
+            err = uncovered(self, "its nodes have parts that are not known, or too many");
         }
     }
     err = err == VLN_OK ? read_operator(self, &node) : err;

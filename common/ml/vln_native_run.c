@@ -182,7 +182,7 @@ static void
 load_numbers(const vln_native_t *self, const vln_sandbox_rows_t *rows, size_t first, size_t count,
              const vln_native_room_t *room)
 {
-    for (size_t lane = 0; lane < VLN_LANES; lane++) {
+    for (size_t lane = 0; self->numbers > 0 && lane < VLN_LANES; lane++) {
         size_t row = first + (lane < count ? lane : count - 1);
         const float *numbers = rows->numbers + row * self->numbers;
         for (size_t i = 0; i < self->numbers; i++) {

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 #include "test_trees.h"
 
-enum { JSON_ROOM = 4096, MANY = 200 };
+enum { JSON_ROOM = 4096, MANY = 200, THREADS = 4 };
 
 static vln_arena_t *arena;
 static vln_model_t about;
@@ -408,6 +409,47 @@ Test(vln_native, bounds_what_a_row_may_cost)
     cr_expect(strstr(why, "steps"), "%s", why);
 }
 
+/* Y is the first column of X, written down so many times. */
+static vln_err_t
+open_wide(size_t times)
+{
+    char *names = vln_calloc(2 * times + 1, 1);
+    for (size_t i = 0; i < times; i++) {
+        memcpy(names + 2 * i, i + 1 < times ? "X," : "X", i + 1 < times ? 2 : 1);
+    }
+    vln_part_t concat = vln_part_node("Concat", "", names, "A");
+    vln_part_message(&concat, 5, vln_part_int("axis", 1));
+    vln_part_t first = {0};
+    vln_part_varint(&first, 1, 1);
+    vln_part_varint(&first, 2, VLN_TENSOR_INT64);
+    vln_part_varint(&first, 7, 0);
+    vln_part_text(&first, 8, "first");
+    vln_part_t graph = {0};
+    vln_part_message(&graph, 1, concat);
+    vln_part_message(&graph, 1,
+                     vln_part_node("ArrayFeatureExtractor", "ai.onnx.ml", "A,first", "Y"));
+    vln_part_message(&graph, 5, first);
+    vln_part_message(&graph, 11,
+                     vln_part_value("X", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 1}, 2));
+    vln_part_message(&graph, 12,
+                     vln_part_value("Y", VLN_TENSOR_FLOAT, (const int64_t[]){-1, 1}, 2));
+    vln_part_t file = vln_part_model("valion tests", graph);
+    vln_err_t err = open_bytes(file.bytes, file.size);
+    vln_part_end(&file);
+    free(names);
+    return err;
+}
+
+Test(vln_native, bounds_what_a_graph_may_be_made_of)
+{
+    const float rows[] = {1, 2, 3};
+    cr_assert_eq(open_wide(1000), VLN_OK, "%s", why);
+    cr_assert_eq(predict(rows, 3, 1), VLN_OK);
+    cr_expect_arr_eq(result.values, rows, sizeof rows);
+    cr_expect_eq(open_wide(9000), VLN_FAILED_PRECONDITION);
+    cr_expect(strstr(why, "too many"), "%s", why);
+}
+
 Test(vln_native, refuses_rows_of_another_width)
 {
     const float row[] = {1, 2, 3};
@@ -465,4 +507,50 @@ Test(vln_native, turns_strict_thresholds_into_others)
     cr_expect_eq(vln_forest_below(INFINITY), 3.40282347e+38f);
     cr_expect(isnan(vln_forest_below(-INFINITY)));
     cr_expect(isnan(vln_forest_below(NAN)));
+}
+
+/* ---- threads ---- */
+
+typedef struct range {
+    const vln_native_t *engine;
+    const float *rows;
+    size_t count;
+    vln_sandbox_result_t result;
+} range_t;
+
+static void *
+predict_range(void *context)
+{
+    range_t *self = context;
+    vln_outcome_t ignored;
+    const vln_sandbox_rows_t rows = {.rows = self->count, .numbers = self->rows, .number_count = 6};
+    return vln_native_predict(self->engine, &rows, &self->result, &ignored) == VLN_OK ? self : NULL;
+}
+
+Test(vln_native, answers_several_threads_at_once)
+{
+    const test_trees_t recipe = {.features = 6, .trees = 9, .depth = 8};
+    vln_part_t file = test_trees_make(&recipe);
+    float *rows = test_trees_rows(MANY, 6, 3);
+    cr_assert_eq(open_bytes(file.bytes, file.size), VLN_OK, "%s", why);
+    cr_assert_eq(predict(rows, MANY, 6), VLN_OK);
+    pthread_t threads[THREADS];
+    range_t ranges[THREADS] = {{0}};
+    for (size_t i = 0; i < THREADS; i++) {
+        size_t first = i * MANY / THREADS;
+        ranges[i].engine = native;
+        ranges[i].rows = rows + first * 6;
+        ranges[i].count = (i + 1) * MANY / THREADS - first;
+        cr_assert_eq(pthread_create(&threads[i], NULL, predict_range, &ranges[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *done = NULL;
+        cr_assert_eq(pthread_join(threads[i], &done), 0);
+        cr_assert_not_null(done);
+        cr_expect_arr_eq(ranges[i].result.values, result.values + i * MANY / THREADS,
+                         ranges[i].count * sizeof(float));
+        vln_sandbox_result_end(&ranges[i].result);
+    }
+    vln_part_end(&file);
+    free(rows);
 }

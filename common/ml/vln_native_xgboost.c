@@ -78,7 +78,6 @@ static const struct objective {
     {"reg:squaredlogerror",  VLN_TRANSFORM_NONE,     BASE_AS_IS},
     {"reg:absoluteerror",    VLN_TRANSFORM_NONE,     BASE_AS_IS},
     {"reg:pseudohubererror", VLN_TRANSFORM_NONE,     BASE_AS_IS},
-    {"reg:quantileerror",    VLN_TRANSFORM_NONE,     BASE_AS_IS},
     {"reg:logistic",         VLN_TRANSFORM_LOGISTIC, BASE_LOGIT},
     {"binary:logistic",      VLN_TRANSFORM_LOGISTIC, BASE_LOGIT},
     {"binary:logitraw",      VLN_TRANSFORM_NONE,     BASE_AS_IS},

@@ -5,7 +5,6 @@
  */
 #include <criterion/criterion.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "test_onnx.h"
 #include "test_trees.h"
 
-enum { ROWS = 4097, THREADS = 4 };
+enum { ROWS = 4097 };
 
 static vln_sandbox_t *sandbox;
 static vln_outcome_t outcome;
@@ -187,6 +186,12 @@ Test(native, predicts_regressions_of_xgboost_to_the_bit)
     expect_same_xgboost("reg:squarederror", 0, 6);
     expect_same_xgboost("reg:squarederror", 0, 11);
     expect_same_xgboost("reg:pseudohubererror", 0, 4);
+    expect_same_xgboost("reg:absoluteerror", 0, 4);
+    expect_same_xgboost("reg:squaredlogerror", 0, 4);
+    expect_same_xgboost("reg:logistic", 0, 4);
+    expect_same_xgboost("count:poisson", 0, 4);
+    expect_same_xgboost("reg:gamma", 0, 4);
+    expect_same_xgboost("reg:tweedie", 0, 4);
 }
 
 Test(native, predicts_classes_of_xgboost_to_the_bit)
@@ -283,6 +288,7 @@ static const test_trees_t recipes[] = {
     {.features = 6, .trees = 9, .depth = 5, .classes = 2, .negative = true, .normalized = true},
     {.features = 6, .trees = 9, .depth = 6, .around = TEST_TREES_PIPELINE},
     {.features = 6, .trees = 9, .depth = 6, .around = TEST_TREES_PIPELINE, .classes = 3},
+    {.features = 6, .trees = 9, .depth = 6, .around = TEST_TREES_ARITHMETIC},
 };
 
 Test(native, predicts_trees_of_onnx_to_the_bit)
@@ -336,58 +342,4 @@ Test(native, leaves_other_operators_to_the_library)
     vln_part_end(&linear);
     vln_part_end(&layers);
     vln_arena_destroy(&arena);
-}
-
-/* ---- threads ---- */
-
-typedef struct range {
-    const vln_native_t *native;
-    const float *rows;
-    size_t count;
-    vln_sandbox_result_t result;
-} range_t;
-
-static void *
-predict_range(void *context)
-{
-    range_t *self = context;
-    vln_outcome_t ignored;
-    const vln_sandbox_rows_t rows = {.rows = self->count, .numbers = self->rows, .number_count = 6};
-    return vln_native_predict(self->native, &rows, &self->result, &ignored) == VLN_OK ? self : NULL;
-}
-
-Test(native, answers_several_threads_at_once)
-{
-    const test_trees_t recipe = {.features = 6, .trees = 30, .depth = 8};
-    char why[VLN_MODEL_WHY];
-    vln_model_t about;
-    vln_sandbox_result_t whole = {0};
-    vln_arena_t *arena = vln_arena_new(VLN_MODEL_ARENA);
-    vln_part_t file = test_trees_make(&recipe);
-    float *rows = test_trees_rows(ROWS, 6, 3);
-    vln_native_t *native = open_native(file.bytes, file.size, arena, &about, why);
-    const vln_sandbox_rows_t all = {.rows = ROWS, .numbers = rows, .number_count = 6};
-    cr_assert_eq(vln_native_predict(native, &all, &whole, &outcome), VLN_OK);
-    pthread_t threads[THREADS];
-    range_t ranges[THREADS] = {{0}};
-    for (size_t i = 0; i < THREADS; i++) {
-        size_t first = i * ROWS / THREADS;
-        ranges[i].native = native;
-        ranges[i].rows = rows + first * 6;
-        ranges[i].count = (i + 1) * ROWS / THREADS - first;
-        cr_assert_eq(pthread_create(&threads[i], NULL, predict_range, &ranges[i]), 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
-        void *done = NULL;
-        cr_assert_eq(pthread_join(threads[i], &done), 0);
-        cr_assert_not_null(done);
-        cr_expect(
-            is_same(ranges[i].result.values, whole.values + i * ROWS / THREADS, ranges[i].count));
-        vln_sandbox_result_end(&ranges[i].result);
-    }
-    vln_sandbox_result_end(&whole);
-    vln_native_close(&native);
-    vln_arena_destroy(&arena);
-    vln_part_end(&file);
-    free(rows);
 }

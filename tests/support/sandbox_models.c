@@ -37,6 +37,13 @@ sandbox_rows(size_t rows, size_t features)
     return out;
 }
 
+static int
+wants_positive(const char *objective)
+{
+    return strcmp(objective, "count:poisson") == 0 || strcmp(objective, "reg:gamma") == 0 ||
+           strcmp(objective, "reg:tweedie") == 0 || strcmp(objective, "reg:squaredlogerror") == 0;
+}
+
 /* Something of the first features, so that there is something to learn. */
 static float *
 make_labels(const sandbox_recipe_t *recipe, const float *rows)
@@ -50,8 +57,11 @@ make_labels(const sandbox_recipe_t *recipe, const float *rows)
         }
         if (recipe->classes > 0) {
             labels[i] = (float)((size_t)fabsf(sum * 3) % recipe->classes);
+        } else if (strncmp(recipe->objective, "binary:", 7) == 0 ||
+                   strcmp(recipe->objective, "reg:logistic") == 0) {
+            labels[i] = (float)(sum > 0);
         } else {
-            labels[i] = strncmp(recipe->objective, "binary:", 7) == 0 ? (float)(sum > 0) : sum;
+            labels[i] = wants_positive(recipe->objective) ? fabsf(sum) + 0.125f : sum;
         }
     }
     return labels;
