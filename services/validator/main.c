@@ -8,7 +8,7 @@
 #include "vln_log.h"
 #include "vln_pb.h"
 
-#include "validator.h"
+#include "validator_models.h"
 #include "valion/v1/validator.pb-c.h"
 
 enum { CPU_SECONDS = 120, MIB = 1024 * 1024 };
@@ -26,6 +26,8 @@ static const vln_opt_t options[] = {
                     "how long a model may take for all of its rows"),
     VLN_OPT_ROW_INT(validator_config_t, memory_mib, "model-memory-mib", "2048", 64, 1048576,
                     "memory that a model may take beyond its file and its rows"),
+    VLN_OPT_ROW_INT(validator_config_t, model_cache_mib, "model-cache-mib", "128", 0, 65536,
+                    "files of models that a slot keeps open for the next task"),
     {0},
 };
 
@@ -93,6 +95,7 @@ open_slot(void *context)
 {
     validator_slot_t *slot = vln_calloc(1, sizeof *slot);
     slot->validator = context;
+    slot->models = validator_models_new((size_t)slot->validator->config->model_cache_mib * MIB);
     return slot;
 }
 
@@ -100,6 +103,7 @@ static void
 close_slot(void **slot_p)
 {
     validator_slot_t *slot = *slot_p;
+    validator_models_destroy(&slot->models);
     vln_sandbox_close(&slot->sandbox);
     free(slot);
     *slot_p = NULL;

@@ -19,6 +19,7 @@ typedef struct validator_config {
     int64_t load_ms;
     int64_t predict_ms;
     int64_t memory_mib;
+    int64_t model_cache_mib;
 } validator_config_t;
 
 /* Counters of GetStats. */
@@ -48,6 +49,7 @@ typedef struct validator {
 typedef struct validator_slot {
     const validator_t *validator;
     vln_sandbox_t *sandbox; /* opened when it is first needed */
+    struct validator_models *models;
 } validator_slot_t;
 
 /* Tasks. Each ends the task. */

@@ -133,11 +133,12 @@ predict(reading_t *self)
     vln_sandbox_result_t answers = {0};
     char why[TRUTH_WHY];
     const vln_table_t *table = self->candidate->table;
-    vln_err_t err = vln_predictor_predict(self->version.predictor, table, 0, vln_table_rows(table),
-                                          &answers, &outcome);
+    vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
+                                          vln_table_rows(table), &answers, &outcome);
     bool ok = true;
     if (err != VLN_OK) {
         validator_note_outcome(self->worker, &outcome);
+        validator_version_distrust(&self->version);
         ok = end_or_give_up(self, err, outcome.sentence);
     } else if (truth_fits(self->candidate->truth, &answers, why) != VLN_OK) {
         ok = give_up(self, why);
@@ -172,16 +173,16 @@ ask(reading_t *self)
     if (!record->signature || !is_same_question(record->signature, self->candidate->signature)) {
         return give_up(self, "it has no signature, or one for another task or other classes");
     }
-    vln_err_t err = validator_version_fetch(self->worker, &self->version, why);
-    if (err != VLN_OK) {
-        return end_or_give_up(self, err, why);
-    }
     vln_sandbox_t *sandbox = validator_sandbox(self->worker, self->task);
     if (!sandbox) {
         return false;
     }
-    err = validator_version_open(sandbox, record->signature, VALION__V1__ENGINE__ENGINE_UNSPECIFIED,
-                                 &self->version, &outcome);
+    vln_err_t err =
+        validator_version_ready(self->worker, sandbox, VALION__V1__ENGINE__ENGINE_UNSPECIFIED,
+                                &self->version, &outcome, why);
+    if (err != VLN_OK && !outcome.sentence[0]) {
+        return end_or_give_up(self, err, why);
+    }
     if (err != VLN_OK) {
         validator_note_outcome(self->worker, &outcome);
         return end_or_give_up(self, err, outcome.sentence);

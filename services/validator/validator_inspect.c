@@ -140,7 +140,7 @@ fetch_files(inspection_t *self)
 {
     char why[VLN_ARTIFACTS_WHY];
     vln_err_t err = validator_version_fetch(self->worker, &self->version, why);
-    if (err == VLN_NOT_FOUND && !self->version.model.data) {
+    if (err == VLN_NOT_FOUND && !self->version.opened.model.data) {
         return fail_version(self, "model", why);
     }
     if (err != VLN_OK) {
@@ -180,7 +180,7 @@ static bool
 settle(inspection_t *self)
 {
     char why[SETTLE_WHY];
-    bool prepared = self->version.preprocessor.data != NULL;
+    bool prepared = self->version.opened.preprocessor.data != NULL;
     const settle_question_t question = {.first = prepared ? &self->preprocessor : &self->model,
                                         .model = &self->model,
                                         .expected = self->spec->expected,
@@ -201,8 +201,8 @@ settle(inspection_t *self)
 static bool
 open_files(inspection_t *self)
 {
-    const vln_bytes_t *before = &self->version.preprocessor;
-    if (!open_file(self, "model", &self->version.model, VLN_MODEL_AUTO, &self->model) ||
+    const vln_bytes_t *before = &self->version.opened.preprocessor;
+    if (!open_file(self, "model", &self->version.opened.model, VLN_MODEL_AUTO, &self->model) ||
         (before->data &&
          !open_file(self, "preprocessor", before, VLN_MODEL_ONNX, &self->preprocessor)) ||
         !settle(self)) {
@@ -214,7 +214,8 @@ open_files(inspection_t *self)
                                                      VALION__V1__ENGINE__ENGINE_UNSPECIFIED,
                                                      &self->version, &outcome)
                             : VLN_OK;
-    return self->version.predictor || (sandbox && fail_outcome(self, err, "model", &outcome));
+    return self->version.opened.predictor ||
+           (sandbox && fail_outcome(self, err, "model", &outcome));
 }
 
 /* ---- sample rows ---- */
@@ -237,7 +238,7 @@ answer(inspection_t *self, const vln_table_t *table, size_t wanted)
     vln_outcome_t outcome;
     Valion__V1__Samples *samples = take_samples(self, table, wanted);
     vln_err_t err =
-        vln_samples_answer(samples, self->version.predictor, self->task->arena, &outcome);
+        vln_samples_answer(samples, self->version.opened.predictor, self->task->arena, &outcome);
     if (err != VLN_OK) {
         return fail_outcome(self, err, "model", &outcome);
     }
@@ -272,8 +273,8 @@ profile_predictions(inspection_t *self, vln_arena_t *arena, Valion__V1__Profile 
 {
     const vln_table_t *table = self->rows.table;
     vln_sandbox_result_t answers = {0};
-    vln_err_t err = vln_predictor_predict(self->version.predictor, table, 0, vln_table_rows(table),
-                                          &answers, outcome);
+    vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
+                                          vln_table_rows(table), &answers, outcome);
     if (err == VLN_OK && answers.width == 1) {
         double *values = vln_calloc(answers.rows + 1, sizeof *values);
         for (size_t i = 0; i < answers.rows; i++) {
@@ -334,7 +335,7 @@ add_facts(inspection_t *self)
 {
     const vln_model_t *model = &self->model;
     self->result.facts = vln_arena_alloc(self->task->arena, FACTS_MAX * sizeof(void *));
-    add_number(self, "size_bytes", (double)self->version.model.size);
+    add_number(self, "size_bytes", (double)self->version.opened.model.size);
     add_number(self, "inputs", (double)self->signature->n_inputs);
     if (model->kind == VLN_MODEL_ONNX) {
         add_fact(self, "producer", model->producer);
@@ -347,7 +348,7 @@ add_facts(inspection_t *self)
         add_number(self, "trees", (double)model->tree_count);
         add_number(self, "tree_nodes", (double)model->tree_nodes);
     }
-    if (self->version.preprocessor.data) {
+    if (self->version.opened.preprocessor.data) {
         add_number(self, "preprocessor_nodes", (double)self->preprocessor.node_count);
     }
 }
@@ -375,7 +376,7 @@ end_done(inspection_t *self)
     result->samples_digest = validator_borrow(self->samples, VLN_DIGEST_BYTES);
     result->has_profile_digest = self->rows.table != NULL;
     result->profile_digest = validator_borrow(self->profile, VLN_DIGEST_BYTES);
-    result->engine = vln_predictor_engine(self->version.predictor);
+    result->engine = vln_predictor_engine(self->version.opened.predictor);
     result->format = vln_arena_strdup(self->task->arena, vln_model_kind_name(self->model.kind));
     result->algorithm =
         vln_arena_strdup(self->task->arena, algorithm && algorithm[0] ? algorithm

@@ -75,7 +75,7 @@ choose_rows(refit_t *self)
 static bool
 name_columns(refit_t *self)
 {
-    const vln_model_t *model = vln_predictor_model(self->subject->version->predictor);
+    const vln_model_t *model = vln_predictor_model(self->subject->version->opened.predictor);
     self->columns = model->feature_count;
     self->names = vln_arena_alloc(self->task->arena, (self->columns + 1) * sizeof *self->names);
     for (size_t i = 0; i < self->columns; i++) {
@@ -97,7 +97,7 @@ copy_cells(refit_t *self, const float *values)
 static bool
 read_prepared(refit_t *self, vln_sandbox_t *sandbox)
 {
-    const vln_bytes_t *file = &self->subject->version->preprocessor;
+    const vln_bytes_t *file = &self->subject->version->opened.preprocessor;
     const vln_predictor_files_t files = {.model = file->data, .model_size = file->size};
     vln_predictor_t *predictor = NULL;
     vln_sandbox_result_t result = {0};
@@ -170,8 +170,8 @@ read_numbers(refit_t *self, vln_sandbox_t *sandbox)
     for (size_t i = 0; i < self->count; i++) {
         self->numbers.labels[i] = (float)self->subject->truth->all.values[self->rows[i]];
     }
-    return self->subject->version->preprocessor.size > 0 ? read_prepared(self, sandbox)
-                                                         : read_columns(self);
+    return self->subject->version->opened.preprocessor.size > 0 ? read_prepared(self, sandbox)
+                                                                : read_columns(self);
 }
 
 /* ---- a fold ---- */
@@ -228,8 +228,8 @@ ask(refit_t *self, vln_sandbox_t *sandbox, const vln_fitted_t *fitted, vln_fold_
     const validator_version_t *version = self->subject->version;
     const vln_predictor_files_t files = {.model = fitted->model.data,
                                          .model_size = fitted->model.size,
-                                         .preprocessor = version->preprocessor.data,
-                                         .preprocessor_size = version->preprocessor.size};
+                                         .preprocessor = version->opened.preprocessor.data,
+                                         .preprocessor_size = version->opened.preprocessor.size};
     vln_predictor_t *predictor = NULL;
     vln_sandbox_result_t result = {0};
     vln_outcome_t outcome = {0};

@@ -274,6 +274,7 @@ end_outcome(validation_t *self, vln_err_t err, const vln_outcome_t *outcome)
 {
     const Valion__V1__Version *record = self->version.record;
     bool crashed = validator_note_outcome(self->worker, outcome);
+    validator_version_distrust(&self->version);
     if (crashed) {
         vln_task_crash(self->task, "%s@%s: %s", record->model, record->version, outcome->sentence);
     } else {
@@ -290,24 +291,23 @@ open_model(validation_t *self)
 {
     char why[VLN_ARTIFACTS_WHY];
     vln_outcome_t outcome;
-    vln_err_t err = validator_version_fetch(self->worker, &self->version, why);
-    if (err != VLN_OK) {
-        vln_worker_fail(self->task, err, "the model", why);
-        return false;
-    }
     vln_sandbox_t *sandbox = validator_sandbox(self->worker, self->task);
     if (!sandbox) {
         return false;
     }
-    err = validator_version_open(sandbox, self->version.record->signature, self->spec->engine,
-                                 &self->version, &outcome);
+    vln_err_t err = validator_version_ready(self->worker, sandbox, self->spec->engine,
+                                            &self->version, &outcome, why);
+    if (err != VLN_OK && !outcome.sentence[0]) {
+        vln_worker_fail(self->task, err, "the model", why);
+        return false;
+    }
     return err == VLN_OK || end_outcome(self, err, &outcome);
 }
 
 static void
 report_engine(validation_t *self)
 {
-    const vln_predictor_t *predictor = self->version.predictor;
+    const vln_predictor_t *predictor = self->version.opened.predictor;
     self->report.engine = vln_predictor_engine(predictor);
     self->report.engine_version = /* protobuf-c only reads what it packs */
         (char *)(uintptr_t)vln_predictor_engine_version(predictor, self->task->arena);
@@ -333,8 +333,8 @@ ask_model(validation_t *self)
         return false;
     }
     report_engine(self);
-    vln_err_t err = vln_predictor_predict(self->version.predictor, table, 0, vln_table_rows(table),
-                                          &self->answers, &outcome);
+    vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
+                                          vln_table_rows(table), &self->answers, &outcome);
     if (err != VLN_OK) {
         return end_outcome(self, err, &outcome);
     }
@@ -552,7 +552,7 @@ add_warnings(validation_t *self)
                                     "count for no metric.",
                                     predictions->unusable, predictions->rows));
     }
-    if (vln_predictor_assumed_order(self->version.predictor)) {
+    if (vln_predictor_assumed_order(self->version.opened.predictor)) {
         warn(self, vln_arena_strdup(arena, "The signature names no columns: those of the data "
                                            "were taken in their order."));
     }

@@ -3,14 +3,43 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vln_pb.h"
 #include "vln_text.h"
 
+#include "validator_models.h"
+
+enum { SIGNATURE_BUDGET = 4 * 1024 * 1024 };
+
 void
-validator_version_end(validator_version_t *self)
+validator_opened_end(validator_opened_t *self)
 {
     vln_predictor_close(&self->predictor);
     vln_bytes_end(&self->model);
     vln_bytes_end(&self->preprocessor);
+    vln_arena_destroy(&self->arena);
+    *self = (validator_opened_t){0};
+}
+
+size_t
+validator_opened_bytes(const validator_opened_t *self)
+{
+    return self->model.size + self->preprocessor.size;
+}
+
+void
+validator_version_distrust(validator_version_t *self)
+{
+    self->models = NULL;
+}
+
+void
+validator_version_end(validator_version_t *self)
+{
+    if (self->models && self->opened.predictor) {
+        validator_models_put(self->models, &self->opened);
+    } else {
+        validator_opened_end(&self->opened);
+    }
     vln_reply_wipe(&self->reply);
     *self = (validator_version_t){0};
 }
@@ -64,10 +93,10 @@ validator_version_fetch(vln_worker_t *worker, validator_version_t *self,
         return VLN_NOT_FOUND;
     }
     vln_err_t err = vln_artifacts_get(worker->artifacts, model->digest.data,
-                                      (int64_t)VLN_MODEL_MAX_BYTES, &self->model, why);
+                                      (int64_t)VLN_MODEL_MAX_BYTES, &self->opened.model, why);
     if (err == VLN_OK && before) {
         err = vln_artifacts_get(worker->artifacts, before->digest.data,
-                                (int64_t)VLN_MODEL_MAX_BYTES, &self->preprocessor, why);
+                                (int64_t)VLN_MODEL_MAX_BYTES, &self->opened.preprocessor, why);
     }
     return err;
 }
@@ -76,10 +105,53 @@ vln_err_t
 validator_version_open(vln_sandbox_t *sandbox, const Valion__V1__Signature *signature,
                        Valion__V1__Engine engine, validator_version_t *self, vln_outcome_t *outcome)
 {
-    const vln_predictor_files_t files = {.model = self->model.data,
-                                         .model_size = self->model.size,
-                                         .preprocessor = self->preprocessor.data,
-                                         .preprocessor_size = self->preprocessor.size,
+    const vln_predictor_files_t files = {.model = self->opened.model.data,
+                                         .model_size = self->opened.model.size,
+                                         .preprocessor = self->opened.preprocessor.data,
+                                         .preprocessor_size = self->opened.preprocessor.size,
                                          .engine = engine};
-    return vln_predictor_open(sandbox, &files, signature, &self->predictor, outcome);
+    return vln_predictor_open(sandbox, &files, signature, &self->opened.predictor, outcome);
+}
+
+/* The predictor borrows its signature for longer than the reply that it came in. */
+static const Valion__V1__Signature *
+copy_signature(validator_opened_t *self, const Valion__V1__Signature *signature)
+{
+    size_t size = protobuf_c_message_get_packed_size(&signature->base);
+    self->arena = vln_arena_new(SIGNATURE_BUDGET);
+    uint8_t *packed = vln_arena_alloc(self->arena, size + 1);
+    protobuf_c_message_pack(&signature->base, packed);
+    ProtobufCMessage *copy = NULL;
+    vln_pb_scan_t scan;
+    vln_err_t err =
+        vln_pb_unpack(signature->base.descriptor, packed, size, self->arena, &copy, &scan);
+    return err == VLN_OK ? (const Valion__V1__Signature *)copy : NULL;
+}
+
+vln_err_t
+validator_version_ready(vln_worker_t *worker, vln_sandbox_t *sandbox, Valion__V1__Engine engine,
+                        validator_version_t *self, vln_outcome_t *outcome,
+                        char why[VLN_ARTIFACTS_WHY])
+{
+    const validator_slot_t *slot = worker->own;
+    uint8_t key[VLN_DIGEST_BYTES];
+    const Valion__V1__Signature *signature = self->record->signature;
+    *outcome = (vln_outcome_t){0};
+    why[0] = '\0';
+    validator_models_key(self->record, engine, key);
+    if (validator_models_take(slot->models, key, &self->opened)) {
+        self->models = slot->models;
+        return VLN_OK;
+    }
+    vln_err_t err = validator_version_fetch(worker, self, why);
+    if (err != VLN_OK) {
+        return err;
+    }
+    const Valion__V1__Signature *copy = copy_signature(&self->opened, signature);
+    err = validator_version_open(sandbox, copy ? copy : signature, engine, self, outcome);
+    if (err == VLN_OK && copy) {
+        memcpy(self->opened.key, key, sizeof key);
+        self->models = slot->models;
+    }
+    return err;
 }

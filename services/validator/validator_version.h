@@ -9,12 +9,26 @@
 #include "validator.h"
 #include "valion/v1/registry.pb-c.h"
 
-typedef struct validator_version {
-    const Valion__V1__Version *record; /* in `reply` */
-    vln_reply_t reply;                 /* inside */
+/* A version's files and what was made of them. A value; what it points at moves with it. */
+typedef struct validator_opened {
     vln_bytes_t model;
     vln_bytes_t preprocessor; /* without bytes where there is none */
     vln_predictor_t *predictor;
+    /* Of what is kept for other tasks. */
+    uint8_t key[VLN_DIGEST_BYTES];
+    vln_arena_t *arena; /* of the signature that the predictor borrows */
+} validator_opened_t;
+
+void validator_opened_end(validator_opened_t *self);
+
+/* Of its files. */
+size_t validator_opened_bytes(const validator_opened_t *self);
+
+typedef struct validator_version {
+    const Valion__V1__Version *record; /* in `reply` */
+    vln_reply_t reply;                 /* inside */
+    validator_opened_t opened;
+    struct validator_models *models; /* where `opened` goes at the end; NULL: nowhere */
 } validator_version_t;
 
 /* Which one. `version` and `alias` NULL: the latest. */
@@ -38,6 +52,17 @@ VLN_MUST_USE vln_err_t validator_version_open(vln_sandbox_t *sandbox,
                                               const Valion__V1__Signature *signature,
                                               Valion__V1__Engine engine, validator_version_t *self,
                                               vln_outcome_t *outcome);
+
+/*
+ * Both, for a version that is ready: opened before, or now, and kept for the next task of the slot. On
+ * failure `why` is a sentence if the outcome has none.
+ */
+VLN_MUST_USE vln_err_t validator_version_ready(vln_worker_t *worker, vln_sandbox_t *sandbox,
+                                               Valion__V1__Engine engine, validator_version_t *self,
+                                               vln_outcome_t *outcome, char why[VLN_ARTIFACTS_WHY]);
+
+/* It is not kept: its child died. */
+void validator_version_distrust(validator_version_t *self);
 
 void validator_version_end(validator_version_t *self);
 
