@@ -185,69 +185,85 @@ take_lanes(const vln_native_t *self, const vln_native_room_t *room, size_t count
     memcpy(labels, room->labels, count * sizeof *labels);
 }
 
-/* Where the numbers of a chunk lie. */
-typedef struct chunk {
-    float *scores;
+/* A call that is on. */
+typedef struct call {
+    const vln_native_t *self;
+    const vln_sandbox_rows_t *rows;
+    int64_t until_us;
+    vln_native_room_t room;
+    float *scores; /* of a chunk */
     int32_t *labels;
-} chunk_t;
+    vln_outcome_t *outcome;
+} call_t;
 
 static vln_err_t
-predict_chunk(const vln_native_t *self, const vln_sandbox_rows_t *rows, size_t first,
-              vln_native_room_t *room, const chunk_t *chunk, vln_sandbox_result_t *result)
+end_with(const call_t *call, vln_sandbox_verdict_t verdict, const char *sentence)
 {
-    size_t count = rows->rows - first < CHUNK ? rows->rows - first : CHUNK;
+    call->outcome->verdict = verdict;
+    snprintf(call->outcome->sentence, sizeof call->outcome->sentence, "%s", sentence);
+    return VLN_FAILED_PRECONDITION;
+}
+
+static vln_err_t
+predict_chunk(call_t *call, size_t first, vln_sandbox_result_t *result)
+{
+    const vln_native_t *self = call->self;
+    size_t left = call->rows->rows - first;
+    size_t count = left < CHUNK ? left : CHUNK;
     for (size_t i = 0; i < count; i += VLN_LANES) {
         size_t lanes = count - i < VLN_LANES ? count - i : VLN_LANES;
-        vln_native_run(self, rows, first + i, lanes, room);
-        take_lanes(self, room, lanes, chunk->scores + i * self->width, chunk->labels + i);
+        if (vln_mono_us() > call->until_us) {
+            return end_with(call, VLN_VERDICT_TIME, "the model did not end within its time");
+        }
+        vln_native_run(self, call->rows, first + i, lanes, &call->room);
+        take_lanes(self, &call->room, lanes, call->scores + i * self->width, call->labels + i);
     }
-    const vln_raw_t raw = {.scores = chunk->scores,
+    const vln_raw_t raw = {.scores = call->scores,
                            .width = self->width,
-                           .labels = self->labelled ? chunk->labels : NULL,
+                           .labels = self->labelled ? call->labels : NULL,
                            .count = count};
     if (!vln_result_labels_are_sound(self->about, &raw)) {
-        return VLN_FAILED_PRECONDITION;
+        return end_with(call, VLN_VERDICT_ANSWER,
+                        "the model gives labels that are none of its classes");
     }
     vln_result_take(self->about, &raw, result);
     return VLN_OK;
 }
 
 static vln_err_t
-predict_all(const vln_native_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result)
+predict_all(call_t *call, vln_sandbox_result_t *result)
 {
-    vln_native_room_t room;
-    size_t most = rows->rows < CHUNK ? rows->rows : CHUNK;
-    const chunk_t chunk = {.scores = vln_calloc(most * self->width + 1, sizeof *chunk.scores),
-                           .labels = vln_calloc(most + 1, sizeof *chunk.labels)};
+    const vln_native_t *self = call->self;
+    size_t rows = call->rows->rows;
+    size_t most = rows < CHUNK ? rows : CHUNK;
     vln_err_t err = VLN_OK;
-    make_room(self, &room);
-    vln_result_reserve(self->about, rows->rows, self->width, result);
-    for (size_t first = 0; err == VLN_OK && first < rows->rows; first += CHUNK) {
-        err = predict_chunk(self, rows, first, &room, &chunk, result);
+    make_room(self, &call->room);
+    call->scores = vln_calloc(most * self->width + 1, sizeof *call->scores);
+    call->labels = vln_calloc(most + 1, sizeof *call->labels);
+    vln_result_reserve(self->about, rows, self->width, result);
+    for (size_t first = 0; err == VLN_OK && first < rows; first += CHUNK) {
+        err = predict_chunk(call, first, result);
     }
-    end_room(&room);
-    free(chunk.scores);
-    free(chunk.labels);
+    end_room(&call->room);
+    free(call->scores);
+    free(call->labels);
     return err;
 }
 
 vln_err_t
-vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows,
+vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows, int64_t limit_ms,
                    vln_sandbox_result_t *result, vln_outcome_t *outcome)
 {
     int64_t begun_us = vln_mono_us();
+    call_t call = {
+        .self = self, .rows = rows, .until_us = begun_us + limit_ms * 1000, .outcome = outcome};
     *outcome = (vln_outcome_t){0};
     vln_result_begin(result);
     if (!vln_result_rows_fit(self->about, rows, outcome)) {
         outcome->verdict = VLN_VERDICT_REFUSED;
         return VLN_FAILED_PRECONDITION;
     }
-    vln_err_t err = predict_all(self, rows, result);
+    vln_err_t err = predict_all(&call, result);
     outcome->wall_us = vln_mono_us() - begun_us;
-    if (err != VLN_OK) {
-        outcome->verdict = VLN_VERDICT_ANSWER;
-        snprintf(outcome->sentence, sizeof outcome->sentence,
-                 "the model gives labels that are none of its classes");
-    }
     return err;
 }

@@ -40,10 +40,12 @@ size_t vln_native_bytes(const vln_native_t *self);
 
 /*
  * Predict, as vln_sandbox_predict() does: the same row gives the same bits in any number of rows.
- * VLN_FAILED_PRECONDITION: the rows are not what the model takes, or it gives labels that are none;
- * the outcome says which.
+ * `limit_ms` is what the call may last; it is looked at every few rows. VLN_FAILED_PRECONDITION: the rows
+ * are not what the model takes, it gives labels that are none, or the time is over; the outcome says
+ * which, and the model can be asked again.
  */
 VLN_MUST_USE vln_err_t vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows,
-                                          vln_sandbox_result_t *result, vln_outcome_t *outcome);
+                                          int64_t limit_ms, vln_sandbox_result_t *result,
+                                          vln_outcome_t *outcome);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "test_trees.h"
 
-enum { JSON_ROOM = 4096, MANY = 200, THREADS = 4 };
+enum { JSON_ROOM = 4096, MANY = 200, THREADS = 4, LIMIT_MS = 60000 };
 
 static vln_arena_t *arena;
 static vln_model_t about;
@@ -53,7 +53,7 @@ static vln_err_t
 predict(const float *numbers, size_t rows, size_t count)
 {
     const vln_sandbox_rows_t batch = {.rows = rows, .numbers = numbers, .number_count = count};
-    return vln_native_predict(native, &batch, &result, &outcome);
+    return vln_native_predict(native, &batch, LIMIT_MS, &result, &outcome);
 }
 
 /* ---- XGBoost ---- */
@@ -462,6 +462,18 @@ Test(vln_native, refuses_rows_of_another_width)
     cr_expect_eq(result.rows, 0);
 }
 
+Test(vln_native, ends_when_its_time_is_over)
+{
+    const float row[] = {0.25f, 0};
+    const vln_sandbox_rows_t rows = {.rows = 1, .numbers = row, .number_count = 2};
+    cr_assert_eq(open_lists(&leaves), VLN_OK, "%s", why);
+    cr_expect_eq(vln_native_predict(native, &rows, -1, &result, &outcome), VLN_FAILED_PRECONDITION);
+    cr_expect_eq(outcome.verdict, VLN_VERDICT_TIME);
+    cr_expect_str_eq(outcome.sentence, "the model did not end within its time");
+    cr_assert_eq(predict(row, 1, 2), VLN_OK);
+    cr_expect_eq(result.values[0], 1);
+}
+
 /* ---- walks ---- */
 
 Test(vln_native, walks_to_the_same_bits_whatever_the_machine_has)
@@ -479,7 +491,7 @@ Test(vln_native, walks_to_the_same_bits_whatever_the_machine_has)
         cr_assert_eq(open_bytes(file.bytes, file.size), VLN_OK, "%s", why);
         native->walk = vln_walk_find(VLN_WALK_PLAIN);
         const vln_sandbox_rows_t all = {.rows = MANY, .numbers = rows, .number_count = 5};
-        cr_assert_eq(vln_native_predict(native, &all, &plain, &outcome), VLN_OK);
+        cr_assert_eq(vln_native_predict(native, &all, LIMIT_MS, &plain, &outcome), VLN_OK);
         for (vln_walk_t walk = VLN_WALK_AVX2; walk <= VLN_WALK_BEST; walk++) {
             native->walk = vln_walk_find(walk);
             if (native->walk) {
@@ -524,7 +536,9 @@ predict_range(void *context)
     range_t *self = context;
     vln_outcome_t ignored;
     const vln_sandbox_rows_t rows = {.rows = self->count, .numbers = self->rows, .number_count = 6};
-    return vln_native_predict(self->engine, &rows, &self->result, &ignored) == VLN_OK ? self : NULL;
+    return vln_native_predict(self->engine, &rows, LIMIT_MS, &self->result, &ignored) == VLN_OK
+               ? self
+               : NULL;
 }
 
 Test(vln_native, answers_several_threads_at_once)

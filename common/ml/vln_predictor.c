@@ -59,10 +59,11 @@ unload_part(part_t *part)
 }
 
 static vln_err_t
-predict_part(const part_t *part, const vln_sandbox_rows_t *rows, vln_sandbox_result_t *result,
-             vln_outcome_t *outcome)
+predict_part(vln_sandbox_t *sandbox, const part_t *part, const vln_sandbox_rows_t *rows,
+             vln_sandbox_result_t *result, vln_outcome_t *outcome)
 {
-    return part->native ? vln_native_predict(part->native, rows, result, outcome)
+    return part->native ? vln_native_predict(part->native, rows, vln_sandbox_predict_ms(sandbox),
+                                             result, outcome)
                         : vln_sandbox_predict(part->foreign, rows, result, outcome);
 }
 
@@ -423,13 +424,15 @@ run(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t 
     vln_outcome_t *outcome)
 {
     if (!self->files.preprocessor) {
-        return predict_part(&self->model, rows, result, outcome);
+        return predict_part(self->sandbox, &self->model, rows, result, outcome);
     }
-    vln_err_t err = predict_part(&self->preprocessor, rows, &self->prepared, outcome);
+    vln_err_t err =
+        predict_part(self->sandbox, &self->preprocessor, rows, &self->prepared, outcome);
     const vln_sandbox_rows_t prepared = {.rows = self->prepared.rows,
                                          .numbers = self->prepared.values,
                                          .number_count = self->prepared.width};
-    return err == VLN_OK ? predict_part(&self->model, &prepared, result, outcome) : err;
+    return err == VLN_OK ? predict_part(self->sandbox, &self->model, &prepared, result, outcome)
+                         : err;
 }
 
 /* With the files loaded anew when their child is gone. */

@@ -106,6 +106,12 @@ vln_sandbox_onnxruntime(const vln_sandbox_t *self)
     return self->onnxruntime;
 }
 
+int64_t
+vln_sandbox_predict_ms(const vln_sandbox_t *self)
+{
+    return self->config.predict_ms;
+}
+
 int
 vln_sandbox_starts(const vln_sandbox_t *self)
 {

@@ -68,6 +68,9 @@ void vln_sandbox_close(vln_sandbox_t **self_p);
 const char *vln_sandbox_xgboost(const vln_sandbox_t *self);
 const char *vln_sandbox_onnxruntime(const vln_sandbox_t *self);
 
+/* How long a call of predict may last, whoever runs the model. */
+int64_t vln_sandbox_predict_ms(const vln_sandbox_t *self);
+
 /* How often it was started. The process itself, for tests; 0 if it is not running. */
 int vln_sandbox_starts(const vln_sandbox_t *self);
 int vln_sandbox_pid(const vln_sandbox_t *self);

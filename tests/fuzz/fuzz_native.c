@@ -10,7 +10,7 @@
 
 #include "vln_native_inside.h"
 
-enum { ROWS = 70, FEATURES_MAX = 64 }; /* more than a vector of lanes */
+enum { ROWS = 70, FEATURES_MAX = 64, LIMIT_MS = 60000 }; /* more than a vector of lanes */
 
 static const float odd[] = {0.0f,     -0.0f,     1,      -1,    0.5f, NAN,
                             INFINITY, -INFINITY, 1e-41f, 3e38f, -2.5f};
@@ -87,13 +87,13 @@ check_walks(vln_native_t *native, const rows_t *rows, const vln_sandbox_result_t
     for (vln_walk_t walk = VLN_WALK_PLAIN; walk < VLN_WALK_BEST; walk++) {
         native->walk = vln_walk_find(walk);
         if (native->walk) {
-            vln_err_t err = vln_native_predict(native, &rows->rows, &result, &outcome);
+            vln_err_t err = vln_native_predict(native, &rows->rows, LIMIT_MS, &result, &outcome);
             vln_assert(err == VLN_OK && is_same(result.values, all->values, ROWS * all->width));
         }
     }
     last.rows = 1;
     native->walk = vln_walk_find(VLN_WALK_PLAIN);
-    vln_assert(vln_native_predict(native, &last, &result, &outcome) == VLN_OK);
+    vln_assert(vln_native_predict(native, &last, LIMIT_MS, &result, &outcome) == VLN_OK);
     vln_assert(is_same(result.values, all->values, all->width));
     vln_sandbox_result_end(&result);
 }
@@ -110,7 +110,7 @@ check_native(vln_native_t *native)
         return; /* slow, and no other */
     }
     make_rows(native, &rows);
-    vln_err_t err = vln_native_predict(native, &rows.rows, &result, &outcome);
+    vln_err_t err = vln_native_predict(native, &rows.rows, LIMIT_MS, &result, &outcome);
     vln_assert((err == VLN_OK) == (outcome.sentence[0] == '\0'));
     if (err == VLN_OK) {
         check_result(native, &result, ROWS);

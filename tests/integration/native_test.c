@@ -16,7 +16,7 @@
 #include "test_onnx.h"
 #include "test_trees.h"
 
-enum { ROWS = 4097 };
+enum { ROWS = 4097, LIMIT_MS = 60000 };
 
 static vln_sandbox_t *sandbox;
 static vln_outcome_t outcome;
@@ -127,7 +127,7 @@ compare(const char *name, pair_t *pair, const vln_sandbox_rows_t *rows)
     for (vln_walk_t walk = VLN_WALK_PLAIN; walk <= VLN_WALK_BEST; walk++) {
         pair->native->walk = vln_walk_find(walk);
         if (pair->native->walk) {
-            err = vln_native_predict(pair->native, rows, &got, &outcome);
+            err = vln_native_predict(pair->native, rows, LIMIT_MS, &got, &outcome);
             cr_assert_eq(err, VLN_OK, "%s: %s", name, outcome.sentence);
             expect_same_result(name, &got, &wanted);
         }

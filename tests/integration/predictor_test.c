@@ -318,6 +318,23 @@ Test(predictor, refuses_an_engine_that_cannot)
     vln_part_end(&trees);
 }
 
+Test(predictor, gives_the_native_engine_no_more_time_than_a_library)
+{
+    const vln_sandbox_config_t config = {
+        .program = VALION_SANDBOX, .when_needed = true, .predict_ms = -1}; /* over at once */
+    vln_part_t model = make_trees();
+    vln_table_t *table = make_table("a");
+    vln_sandbox_close(&sandbox);
+    cr_assert_eq(vln_sandbox_open(&config, &sandbox), VLN_OK);
+    vln_predictor_t *self = open_predictor(&model, NULL);
+    cr_expect_eq(vln_predictor_predict(self, table, 0, ROWS, &result, &outcome),
+                 VLN_FAILED_PRECONDITION);
+    cr_expect_eq(outcome.verdict, VLN_VERDICT_TIME);
+    vln_predictor_close(&self);
+    vln_table_destroy(&table);
+    vln_part_end(&model);
+}
+
 Test(predictor, says_when_the_sandbox_that_it_needs_cannot_be_started)
 {
     const vln_sandbox_config_t config = {.program = "/nowhere/valion-sandbox", .when_needed = true};

@@ -17,7 +17,13 @@
 
 #include "test_onnx.h"
 
-enum { FILE_MAX_BYTES = 64 * 1024 * 1024, COLUMNS_MAX = 32, ROWS_MAX = 8192, HOSTILE_ROWS = 100 };
+enum {
+    FILE_MAX_BYTES = 64 * 1024 * 1024,
+    COLUMNS_MAX = 32,
+    ROWS_MAX = 8192,
+    HOSTILE_ROWS = 100,
+    LIMIT_MS = 60000
+};
 
 static const char *data;       /* the folder; NULL: not there */
 static vln_sandbox_t *sandbox; /* a generous clock, and not too much memory to fill */
@@ -273,8 +279,8 @@ compare_native(const char *name, const void *bytes, size_t size, const vln_sandb
     vln_native_t *native = open_native(bytes, size, arena, &about);
     bool covered = native != NULL;
     if (covered) {
-        cr_assert_eq(vln_native_predict(native, rows, &got, &outcome), VLN_OK, "%s: %s", name,
-                     outcome.sentence);
+        cr_assert_eq(vln_native_predict(native, rows, LIMIT_MS, &got, &outcome), VLN_OK, "%s: %s",
+                     name, outcome.sentence);
         cr_assert_eq(got.rows, wanted->rows);
         cr_assert_eq(got.width, wanted->width);
         cr_assert_eq(got.labels != NULL, wanted->labels != NULL, "%s", name);
@@ -464,7 +470,7 @@ try_native(const char *bytes, size_t size)
     const vln_sandbox_rows_t rows = {.rows = HOSTILE_ROWS, .numbers = numbers, .number_count = 8};
     int ends = 0;
     if (native) {
-        vln_err_t err = vln_native_predict(native, &rows, &result, &outcome);
+        vln_err_t err = vln_native_predict(native, &rows, LIMIT_MS, &result, &outcome);
         bool bad = err == VLN_OK && result.not_finite + result.not_probability > 0;
         ends = bad ? BAD_NUMBERS : ends_of(outcome.verdict, true);
     }
