@@ -56,11 +56,24 @@ band_end(const band_t *band, size_t i)
     return (size_t)fmin(end, (double)band->smaller + 1);
 }
 
-/* The share of lattice paths that leave the band, column by column; outside it is 1. */
+/* 1 / k for k up to n. */
+static double *
+make_reciprocals(size_t n)
+{
+    double *out = vln_calloc(n + 1, sizeof *out);
+    for (size_t k = 1; k <= n; k++) {
+        out[k] = 1 / (double)k;
+    }
+    return out;
+}
+
+/* The share of lattice paths that leave the band, column by column; outside it is 1. Each place waits
+ * for the one before it, so what does not depend on that is kept out of the way: no division. */
 static double
 p_of_band(const band_t *band)
 {
     double *outside = vln_calloc(band->smaller + 1, sizeof *outside);
+    double *reciprocals = make_reciprocals(band->larger + band->smaller);
     for (size_t j = band_end(band, 0); j <= band->smaller; j++) {
         outside[j] = 1;
     }
@@ -74,10 +87,13 @@ p_of_band(const band_t *band)
         }
         share = first == 0 ? 0 : 1;
         for (size_t j = first; j < end; j++) {
-            share = (outside[j] * (double)i + share * (double)j) / (double)(i + j);
+            double part = (double)j * reciprocals[i + j];
+            double taken = outside[j] * ((double)i * reciprocals[i + j]);
+            share = taken + share * part;
             outside[j] = share;
         }
     }
+    free(reciprocals);
     free(outside);
     return share;
 }
