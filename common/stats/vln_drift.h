@@ -32,6 +32,7 @@ typedef struct vln_drift {
     size_t missing_ref;
     size_t missing_cur;
     size_t dof;      /* of a chi-square, and for PSI of its p-value */
+    size_t draws;    /* behind a p of Monte Carlo; 0: none were needed */
     double critical; /* PSI: what it reaches without drift in one of twenty samples of this size */
 } vln_drift_t;
 
@@ -98,6 +99,16 @@ vln_drift_t vln_drift_psi_counts(const uint64_t *reference, const uint64_t *curr
  * occurs; SMALL_EXPECTED, with the value, where the approximation is weak.
  */
 vln_drift_t vln_drift_chi_square(const uint64_t *reference, const uint64_t *current, size_t count);
+
+/*
+ * The same, with a p that holds for small counts: where an expected one is below five, of two
+ * categories exactly (both tails, by distance), of more by Monte Carlo given the margins: up to 9999
+ * tables of the seed, so that p is never below 1/10000. Of more than VLN_CONTINGENCY_MAX categories
+ * the rarest are one then. Never SMALL_EXPECTED.
+ */
+enum { VLN_CONTINGENCY_MAX = 1024 };
+vln_drift_t vln_drift_contingency(const uint64_t *reference, const uint64_t *current, size_t count,
+                                  uint64_t seed);
 
 /*
  * Goodness of fit: the current counts against the reference's shares taken as known, which they

@@ -467,3 +467,69 @@ Test(vln_drift, rules_are_known_by_name)
     cr_expect(rule == VLN_PSI_EQUAL_WIDTH);
     cr_expect(not(vln_psi_rule_parse("deciles", &rule)));
 }
+
+/* ---- small tables ---- */
+
+typedef struct table_row {
+    size_t count;
+    uint64_t reference[4];
+    uint64_t current[4];
+    double p; /* by enumerating every table of these margins */
+} table_row_t;
+
+Test(vln_drift, two_small_categories_have_the_exact_p)
+{
+    static const table_row_t rows[] = {
+        {2, {1, 29}, {8, 32}, 0.06791769842112962},
+        {2, {10, 0}, {5, 6}, 0.01238390092879257},
+        {2, {0, 500}, {4, 396}, 0.03869327455382693},
+    };
+    for (size_t i = 0; i < VLN_COUNT(rows); i++) {
+        vln_drift_t found =
+            vln_drift_contingency(rows[i].reference, rows[i].current, rows[i].count, 1);
+        cr_expect(found.exact && found.draws == 0);
+        must_be("exact p", found.p, rows[i].p, 1e-12);
+    }
+}
+
+Test(vln_drift, many_small_categories_have_nearly_the_exact_p_and_always_the_same)
+{
+    static const table_row_t rows[] = {
+        {3, {1, 2, 27}, {4, 0, 36}, 0.15677708461710446},
+        {3, {12, 3, 2}, {2, 9, 6}, 0.002461474412765321},
+        {4, {30, 1, 1, 1}, {20, 4, 5, 4}, 0.02767031304274346},
+        {3, {200, 150, 3}, {30, 14, 2}, 0.04439377475167538},
+        {3, {90, 80, 2}, {30, 8, 2}, 0.005052402412671901},
+    };
+    for (size_t i = 0; i < VLN_COUNT(rows); i++) {
+        const table_row_t *row = &rows[i];
+        vln_drift_t found = vln_drift_contingency(row->reference, row->current, row->count, 42);
+        vln_drift_t again = vln_drift_contingency(row->reference, row->current, row->count, 42);
+        vln_drift_t other = vln_drift_contingency(row->reference, row->current, row->count, 43);
+        double draws = (double)found.draws;
+        cr_assert(draws > 100);
+        double error = sqrt(row->p * (1 - row->p) / draws) + 1 / draws;
+        cr_expect(fabs(found.p - row->p) < 4 * error, "%g instead of %g", found.p, row->p);
+        cr_expect(eq(dbl, found.p, again.p));
+        cr_expect(fabs(other.p - row->p) < 5 * error);
+    }
+}
+
+Test(vln_drift, large_tables_keep_the_limit_and_wide_ones_end)
+{
+    enum { WIDE = 5000 };
+    static const uint64_t many[] = {500, 300, 200};
+    static const uint64_t less[] = {120, 90, 40};
+    vln_drift_t found = vln_drift_contingency(many, less, 3, 1);
+    must_be("limit", found.p, 0.12646057892026513, 1e-9);
+    uint64_t *left = vln_calloc(WIDE, sizeof *left);
+    uint64_t *right = vln_calloc(WIDE, sizeof *right);
+    for (size_t i = 0; i < WIDE; i++) {
+        left[i] = i % 2;
+        right[i] = 1 - i % 2;
+    }
+    found = vln_drift_contingency(left, right, WIDE, 1); /* every value once: nothing to tell */
+    cr_expect(found.p > 0.05 && found.draws > 0);
+    free(left);
+    free(right);
+}

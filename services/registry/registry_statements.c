@@ -12,7 +12,7 @@
 #define UPLOAD_COLUMNS                                                                      \
     "id, digest, size_bytes, media_type, author, chunks, committing"
 #define POLICY_COLUMNS                                                                      \
-    "name, version, digest, record, withdrawn, created_by, created"
+    "name, version, digest, record, withdrawn, created_by, created, shipped"
 #define GRANT_COLUMNS                                                                       \
     "seq, grant_id, model, version, digest, environment, rollout_id, report_id, evidence,"  \
     " actor, opened, closed"

@@ -38,6 +38,7 @@ typedef struct validation {
     const char *target; /* NULL: none is known */
     bool is_asked;      /* the model */
     vln_sandbox_result_t answers;
+    vln_sandbox_result_t reference_answers;
     truth_t truth;
     check_predictions_t predictions;
     check_baseline_t *baselines;
@@ -314,6 +315,35 @@ report_engine(validation_t *self)
 }
 
 static bool
+looks_at_drift(const validation_t *self)
+{
+    bool found = false;
+    for (size_t i = 0; i < self->policy->n_checks && !found; i++) {
+        found = strcmp(self->policy->checks[i]->kind, "data_drift") == 0;
+    }
+    return found;
+}
+
+/* Have the predictions drifted? Rows that the model cannot take leave that open, and nothing else. */
+static bool
+ask_about_reference(validation_t *self)
+{
+    vln_outcome_t outcome;
+    const vln_table_t *table = self->reference.table;
+    if (!table || vln_table_rows(table) == 0 || !looks_at_drift(self)) {
+        return true;
+    }
+    vln_err_t err =
+        vln_predictor_predict(self->version.opened.predictor, table, 0, vln_table_rows(table),
+                              &self->reference_answers, &outcome);
+    if (err == VLN_INVALID_ARGUMENT) {
+        return true;
+    }
+    self->context.reference_answers = err == VLN_OK ? &self->reference_answers : NULL;
+    return err == VLN_OK || end_outcome(self, err, &outcome);
+}
+
+static bool
 ask_model(validation_t *self)
 {
     vln_outcome_t outcome;
@@ -343,7 +373,7 @@ ask_model(validation_t *self)
         return false;
     }
     self->predictions = truth_judge(&self->truth, &self->answers, NULL, self->task->arena);
-    return true;
+    return ask_about_reference(self);
 }
 
 /* ---- baselines ---- */
@@ -497,6 +527,8 @@ run_checks(validation_t *self)
     self->context.table = self->rows.table;
     self->context.target = self->target;
     self->context.predictions = self->is_asked ? &self->predictions : NULL;
+    self->context.answers = self->is_asked ? &self->answers : NULL;
+    self->context.seed = self->spec->has_seed ? self->spec->seed : DEFAULT_SEED;
     self->context.reference = (check_reference_t){self->reference.table, self->profile};
     self->context.baselines = self->baselines;
     self->context.baseline_count = self->baseline_count;
@@ -674,6 +706,7 @@ validator_validate(vln_worker_t *worker, vln_task_t *task)
     self->report.started_us = vln_wall_us();
     run(self);
     vln_sandbox_result_end(&self->answers);
+    vln_sandbox_result_end(&self->reference_answers);
     validator_version_end(&self->version);
     validator_rows_end(&self->rows);
     validator_rows_end(&self->reference);

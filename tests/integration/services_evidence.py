@@ -212,6 +212,27 @@ class Policies(EvidenceTest):
         self.assertEqual(suite.sql("SELECT name, version, created FROM registry.policy"
                                    " ORDER BY 1, 2"), before)
 
+    def test_what_an_earlier_program_shipped_gets_its_next_version_and_nothing_else_does(self):
+        """As if the stored ones were an earlier program's: another content, the mark of it."""
+        self.addCleanup(suite.sql, "DELETE FROM registry.policy WHERE version > 1"
+                                   " AND name IN ('binary', 'multiclass')")
+        self.addCleanup(suite.sql, "UPDATE registry.policy SET digest = sha256(record)"
+                                   " WHERE name IN ('binary', 'multiclass') AND version = 1")
+        self.stored(name="multiclass", task=MULTICLASS, by_name_only=True)
+        suite.sql("UPDATE registry.policy SET digest = sha256('earlier') WHERE version = 1"
+                  " AND name IN ('binary', 'multiclass')")
+        self.restart_registry()
+        found = suite.sql("SELECT name, max(version), bool_and(shipped) FROM registry.policy WHERE"
+                          " name IN ('binary', 'multiclass', 'regression') GROUP BY 1 ORDER BY 1")
+        self.assertEqual(found, [["binary", "2", "t"], ["multiclass", "2", "f"],
+                                 ["regression", "1", "t"]])
+        drift = self.policy("binary").checks[2]
+        self.assertEqual([(pair.key, pair.value) for pair in drift.parameters],
+                         [("method", "auto")])
+        self.restart_registry()
+        self.assertEqual(suite.number("SELECT max(version) FROM registry.policy"
+                                      " WHERE name = 'binary'"), 2)
+
     def test_the_most_specific_is_in_force(self):
         self.stored(model=self.model)
         self.stored(name=self.model + "-live", model=self.model, stage="production")

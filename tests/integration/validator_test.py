@@ -179,14 +179,23 @@ class Reports(Case):
 
     def test_data_that_moved_drifts_against_rows_and_against_the_profile(self):
         name = policy("drift", check("data_drift"))
-        for fields, method in (({"reference": data("houses")}, "ks"), ({}, "psi")):
+        for fields, method in (({"reference": data("houses")}, "ks"),
+                               ({}, "chi2_bins")):
             result, report = self.validate(policy=name, **fields)
             self.assertEqual(result.verdict, PASS, report.sentence)
             result, report = self.validate(policy=name, data=[data("houses-drift")], **fields)
             drift = report.checks[0]
-            self.assertEqual(drift.status, WARN, drift.sentence)  # one of seven columns
-            self.assertEqual((drift.columns[0].column, drift.columns[0].method), ("area", method))
-            self.assertEqual(drift.columns_flagged, 1)
+            self.assertEqual(drift.status, FAIL, drift.sentence)
+            moved = {(each.column, each.method) for each in drift.columns if each.status == FAIL}
+            self.assertEqual(moved, {("area", method), ("preco", method),
+                                     ("(prediction)", method)})
+            self.assertEqual((drift.columns_flagged, drift.columns_tested), (3, 9))
+        old = policy("drift-old", check("data_drift", parameters=[
+            common_pb2.KeyValue(key="method", value="original")]))
+        _, report = self.validate(policy=old, data=[data("houses-drift")],
+                                  reference=data("houses"))
+        self.assertEqual((report.verdict, report.checks[0].columns_tested,
+                          report.checks[0].columns_flagged), (WARN, 7, 1))  # the inputs alone
         strict = policy("drift-strict", check("data_drift", thresholds={"share_warn": 0.1},
                                               blocking=True))
         self.assertEqual(self.validate(policy=strict, data=[data("houses-drift")])[0].verdict, FAIL)

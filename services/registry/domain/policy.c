@@ -18,6 +18,7 @@ static const policy_parameter_t parameters[] = {
     {"performance",  "accuracy_threshold",   NAN,    0,         1,        "accuracy is at least this"},
     {"performance",  "auc_threshold",        NAN,    0,         1,        "area under the ROC curve is at least this"},
     {"data_drift",   "drift_threshold",      0.05,   0,         1,        "alpha: a column has drifted when p is below"},
+    {"data_drift",   "effect_threshold",     0.1,    0,         LARGEST,  "least effect (PSI, Jensen-Shannon, Wasserstein) that is drift"},
     {"data_drift",   "share_pass",           0.10,   0,         1,        "PASS up to this share of drifted columns"},
     {"data_drift",   "share_warn",           0.30,   0,         1,        "WARN up to this share, FAIL above"},
     {"stability",    "cv_threshold",         0.8,    -LARGEST,  1,        "mean R2 over the folds is at least this"},

@@ -16,7 +16,8 @@ read_policy(const PGresult *result, int row, vln_arena_t *arena)
                              .version = vln_pg_get_i64(result, row, 1),
                              .withdrawn = vln_pg_get_bool(result, row, 4),
                              .created_by = registry_store_text(result, row, 5, arena),
-                             .created_us = vln_pg_get_us(result, row, 6)};
+                             .created_us = vln_pg_get_us(result, row, 6),
+                             .shipped = vln_pg_get_bool(result, row, 7)};
     out.digest = registry_store_bytes(result, row, 2, arena, &size);
     out.record = registry_store_bytes(result, row, 3, arena, &out.record_size);
     return out;
@@ -43,7 +44,7 @@ registry_policies_newest(registry_store_t *self, vln_arena_t *arena, const char 
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, NEWEST_POLICY, &args, &result);
     if (err == VLN_OK) {
-        *names = vln_pg_get_i64(result, 0, 7);
+        *names = vln_pg_get_i64(result, 0, 8);
         *out = read_policy(result, 0, arena);
         err = out->name ? VLN_OK : VLN_NOT_FOUND;
     }
@@ -88,7 +89,7 @@ registry_policies_insert(registry_store_t *self, vln_arena_t *arena,
     }
     vln_pg_bool(&args, policy->withdrawn);
     vln_pg_bool(&args, given->by_name_only);
-    vln_pg_bool(&args, given->shipped);
+    vln_pg_bool(&args, policy->shipped);
     vln_pg_bytes(&args, policy->digest, VLN_DIGEST_BYTES);
     vln_pg_bytes(&args, policy->record, policy->record_size);
     vln_pg_text(&args, policy->created_by);

@@ -21,6 +21,7 @@ typedef struct registry_policy {
     const uint8_t *record; /* valion.v1.Policy, without digest, created_… and withdrawn */
     size_t record_size;
     bool withdrawn;
+    bool shipped; /* came with the program */
     const char *created_by;
     int64_t created_us;
 } registry_policy_t;
@@ -32,7 +33,6 @@ typedef struct registry_new_policy {
     int64_t max_age_ms;       /* 0: any age */
     int64_t in_force_from_us; /* 0: now */
     bool by_name_only;
-    bool shipped;
 } registry_new_policy_t;
 
 /* Until the transaction ends nobody else adds a policy. */

@@ -115,8 +115,9 @@ answer_put(vln_call_t *call, const registry_policy_t *policy)
 }
 
 /* The same once more would make every report on the version before worthless, for nothing. */
-static bool
-is_same_policy(vln_arena_t *arena, const Valion__V1__Policy *given, const registry_policy_t *newest)
+bool
+registry_policy_is_same(vln_arena_t *arena, const Valion__V1__Policy *given,
+                        const registry_policy_t *newest)
 {
     registry_new_policy_t again = registry_policy_pack(arena, given, newest->version, "");
     return memcmp(again.policy.digest, newest->digest, VLN_DIGEST_BYTES) == 0 &&
@@ -177,7 +178,8 @@ work_put(void *context, vln_call_t **calls, size_t count)
     if (err == VLN_OK) {
         err = registry_policies_newest(self->store, call->arena, given->name, &newest, &names);
     }
-    if (err == VLN_OK && !given->has_version && is_same_policy(call->arena, given, &newest)) {
+    if (err == VLN_OK && !given->has_version &&
+        registry_policy_is_same(call->arena, given, &newest)) {
         answer_put(call, &newest);
         return VLN_OK;
     }

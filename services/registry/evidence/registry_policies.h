@@ -22,7 +22,12 @@ Valion__V1__Policy *registry_policy_to_wire(vln_call_t *call, const registry_pol
 void registry_policy_add_event(vln_events_t *events, const registry_new_policy_t *given,
                                const char *actor);
 
-/* Stores the policies that come with the program, those whose name is not there; at start. */
+/* True if storing `given` after `newest` would change nothing. */
+bool registry_policy_is_same(vln_arena_t *arena, const Valion__V1__Policy *given,
+                             const registry_policy_t *newest);
+
+/* Stores the policies that come with the program; at start. Those whose name is not there, and the
+ * next version of those that an earlier program stored and nobody has changed. */
 VLN_MUST_USE vln_err_t registry_policies_ship(const char *database);
 
 #endif

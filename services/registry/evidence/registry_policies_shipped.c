@@ -1,6 +1,9 @@
 /*
  * The policies that come with the program: rows of two tables, stored at start where the name is not
- * there yet. Who wants others puts the next version of the name; a newer program leaves it alone.
+ * there yet. A program that brings other ones stores the next version of a name that an earlier
+ * program stored; who puts a version of his own is left alone. A policy's edition says how often it
+ * has been changed here: a program stores no version beyond it, so that two programs of different
+ * releases that start in turn do not replace each other's for ever.
  */
 #include <string.h>
 
@@ -17,7 +20,8 @@ typedef struct shipped_check {
     Valion__V1__Severity severity;
     bool blocking;
     bool required;
-    bool uncorrected; /* for the number of columns, as the original */
+    bool uncorrected;   /* for the number of columns, as the original */
+    const char *method; /* NULL: the kind has none */
     struct {
         const char *name;
         double value;
@@ -29,6 +33,7 @@ typedef struct shipped_policy {
     Valion__V1__TaskType task;
     Valion__V1__MinStatus min_status;
     bool by_name_only;
+    int64_t edition;
     const char *description;
 } shipped_policy_t;
 
@@ -39,14 +44,14 @@ typedef struct shipped_policy {
 #define MIN_STATUS(name) VALION__V1__MIN_STATUS__MIN_STATUS_##name
 
 static const shipped_policy_t policies[] = {
-    /* name         task               least status      by name  what it is                                                     */
-    {"regression", TASK(REGRESSION),  MIN_STATUS(WARN), false,
+    /* name         task               least status      by name  edition, what it is                                            */
+    {"regression", TASK(REGRESSION),  MIN_STATUS(WARN), false, 2,
      "For models that predict a number: R2, bias, and whether the data is sound and like before."},
-    {"binary",     TASK(BINARY),      MIN_STATUS(WARN), false,
+    {"binary",     TASK(BINARY),      MIN_STATUS(WARN), false, 2,
      "For models that choose between two classes: AUC, and whether the data is sound and like before."},
-    {"multiclass", TASK(MULTICLASS),  MIN_STATUS(WARN), false,
+    {"multiclass", TASK(MULTICLASS),  MIN_STATUS(WARN), false, 2,
      "For models that choose among classes: accuracy, and whether the data is sound and like before."},
-    {"original",   TASK(UNSPECIFIED), MIN_STATUS(PASS), true,
+    {"original",   TASK(UNSPECIFIED), MIN_STATUS(PASS), true, 2,
      "Five checks with the thresholds of the system that came before; used when it is asked for."},
 };
 
@@ -55,25 +60,25 @@ static const shipped_policy_t policies[] = {
 #define BIAS    {{"bias_pass", 0.1}, {"bias_warn", 0.2}}
 
 static const shipped_check_t checks[] = {
-    /* policy        kind            severity block  needed plain  thresholds                                            */
-    {"regression", "performance",  HIGH,    true,  true,  false, {{"r2_threshold", 0.7}}},
-    {"regression", "data_quality", MEDIUM,  false, true,  false, QUALITY},
-    {"regression", "bias",         HIGH,    false, true,  false, BIAS},
-    {"regression", "data_drift",   MEDIUM,  false, false, false, DRIFT},
+    /* policy        kind            severity block  needed plain  method      thresholds                                            */
+    {"regression", "performance",  HIGH,    true,  true,  false, NULL,       {{"r2_threshold", 0.7}}},
+    {"regression", "data_quality", MEDIUM,  false, true,  false, NULL,       QUALITY},
+    {"regression", "bias",         HIGH,    false, true,  false, NULL,       BIAS},
+    {"regression", "data_drift",   MEDIUM,  false, false, false, "auto",     DRIFT},
 
-    {"binary",     "performance",  HIGH,    true,  true,  false, {{"auc_threshold", 0.7}}},
-    {"binary",     "data_quality", MEDIUM,  false, true,  false, QUALITY},
-    {"binary",     "data_drift",   MEDIUM,  false, false, false, DRIFT},
+    {"binary",     "performance",  HIGH,    true,  true,  false, NULL,       {{"auc_threshold", 0.7}}},
+    {"binary",     "data_quality", MEDIUM,  false, true,  false, NULL,       QUALITY},
+    {"binary",     "data_drift",   MEDIUM,  false, false, false, "auto",     DRIFT},
 
-    {"multiclass", "performance",  HIGH,    true,  true,  false, {{"accuracy_threshold", 0.7}}},
-    {"multiclass", "data_quality", MEDIUM,  false, true,  false, QUALITY},
-    {"multiclass", "data_drift",   MEDIUM,  false, false, false, DRIFT},
+    {"multiclass", "performance",  HIGH,    true,  true,  false, NULL,       {{"accuracy_threshold", 0.7}}},
+    {"multiclass", "data_quality", MEDIUM,  false, true,  false, NULL,       QUALITY},
+    {"multiclass", "data_drift",   MEDIUM,  false, false, false, "auto",     DRIFT},
 
-    {"original",   "performance",  HIGH,    true,  false, false, {{"r2_threshold", 0.7}, {"mae_threshold", 50000}}},
-    {"original",   "data_drift",   MEDIUM,  false, false, true,  DRIFT},
-    {"original",   "stability",    MEDIUM,  false, false, false, {{"cv_threshold", 0.8}, {"cov_threshold", 0.2}, {"folds", 5}}},
-    {"original",   "bias",         HIGH,    false, false, false, BIAS},
-    {"original",   "data_quality", MEDIUM,  false, false, false, QUALITY},
+    {"original",   "performance",  HIGH,    true,  false, false, NULL,       {{"r2_threshold", 0.7}, {"mae_threshold", 50000}}},
+    {"original",   "data_drift",   MEDIUM,  false, false, true,  "original", DRIFT},
+    {"original",   "stability",    MEDIUM,  false, false, false, NULL,       {{"cv_threshold", 0.8}, {"cov_threshold", 0.2}, {"folds", 5}}},
+    {"original",   "bias",         HIGH,    false, false, false, NULL,       BIAS},
+    {"original",   "data_quality", MEDIUM,  false, false, false, NULL,       QUALITY},
 };
 /* clang-format on */
 
@@ -88,6 +93,13 @@ make_check(vln_arena_t *arena, const shipped_check_t *row)
     check->required = row->required;
     check->has_correction = row->uncorrected;
     check->correction = VALION__V1__CORRECTION__CORRECTION_NONE;
+    if (row->method) {
+        NEW(arena, Valion__V1__KeyValue, method, valion__v1__key_value__init);
+        method->key = registry_borrowed("method");
+        method->value = registry_borrowed(row->method);
+        check->parameters = vln_arena_alloc(arena, sizeof *check->parameters);
+        check->parameters[check->n_parameters++] = method;
+    }
     check->thresholds = vln_arena_alloc(arena, THRESHOLDS_MAX * sizeof *check->thresholds);
     for (size_t i = 0; i < THRESHOLDS_MAX && row->thresholds[i].name; i++) {
         NEW(arena, Valion__V1__KeyNumber, number, valion__v1__key_number__init);
@@ -123,19 +135,29 @@ make_policy(vln_arena_t *arena, const shipped_policy_t *row)
     return policy;
 }
 
+/* Nobody else's, another one, and not of a later program. */
+static bool
+is_due(vln_arena_t *arena, const shipped_policy_t *row, const Valion__V1__Policy *policy,
+       const registry_policy_t *newest)
+{
+    return newest->shipped && newest->version < row->edition &&
+           !registry_policy_is_same(arena, policy, newest);
+}
+
 static vln_err_t
 ship_one(registry_store_t *store, vln_arena_t *arena, const shipped_policy_t *row,
          vln_events_t *events)
 {
-    registry_policy_t stored;
+    registry_policy_t stored = {0};
     int64_t names = 0;
+    const Valion__V1__Policy *wire = make_policy(arena, row);
     vln_err_t err = registry_policies_newest(store, arena, row->name, &stored, &names);
-    if (err != VLN_NOT_FOUND) {
+    if (err != VLN_NOT_FOUND && (err != VLN_OK || !is_due(arena, row, wire, &stored))) {
         return err;
     }
-    registry_new_policy_t policy =
-        registry_policy_pack(arena, make_policy(arena, row), 1, "valion");
-    policy.shipped = true;
+    int64_t version = err == VLN_OK ? stored.version + 1 : 1;
+    registry_new_policy_t policy = registry_policy_pack(arena, wire, version, "valion");
+    policy.policy.shipped = true;
     err = registry_policies_insert(store, arena, &policy, &stored);
     if (err == VLN_OK) {
         registry_policy_add_event(events, &policy, "valion");

@@ -61,6 +61,9 @@ typedef struct check_context {
     size_t input_count;
     const check_predictions_t *predictions; /* NULL: no model was asked, or there is no target */
     const check_refit_t *refit;             /* NULL: nobody asked for it */
+    const vln_sandbox_result_t *answers;    /* of all rows; NULL: no model was asked */
+    const vln_sandbox_result_t *reference_answers; /* of the reference's; NULL: not asked */
+    uint64_t seed;                                 /* of everything that is drawn */
     check_reference_t reference;
     const char *baseline; /* over the checks' own; NULL: theirs */
     const check_baseline_t *baselines;

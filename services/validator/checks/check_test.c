@@ -415,7 +415,8 @@ Test(check, drift_has_the_golden_test_and_psi)
     cr_expect_str_eq(column->method, "ks");
     support_near("D", column->statistic, 0.11475, 1e-12);
     support_near("p", column->p_value, 1.5025230768427489e-05, 1e-12);
-    support_near("psi", column->effect, 0.083620109797601677, 1e-12);
+    support_near("effect", column->effect, 0.28517836997078055, 1e-12);
+    cr_expect_str_eq(column->effect_name, "wasserstein");
     cr_expect_eq(column->status, CHECK_FAIL);
     cr_expect_eq(result->status, CHECK_FAIL); /* one of one */
     support_near("share", result->statistic, 1, 0);
@@ -573,8 +574,11 @@ Test(check, drift_looks_at_what_the_model_takes)
     cr_expect_eq(result->columns_tested, 1);
     cr_expect_eq(result->status, CHECK_PASS);
     context.input_count = 0;
-    context.target = "x";
-    cr_expect_eq(run()->columns_tested, 1);
+    context.target = "x"; /* no input, and looked at as the target */
+    result = run();
+    cr_expect_eq(result->columns_tested, 2);
+    cr_expect_str_eq(result->columns[0]->column, "x");
+    cr_expect_eq(result->columns[0]->status, CHECK_FAIL);
     free(same);
 }
 
