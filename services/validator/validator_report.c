@@ -49,27 +49,29 @@ is_cut(Valion__V1__CheckResult *const *whole, const Valion__V1__Report *report)
     return false;
 }
 
-/* Every column of every check, as an artifact that the report names. */
+/* Every column of every check, and the plots, as an artifact that the report names. */
 static bool
 store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult **whole,
-               Valion__V1__Report *report, uint8_t *digest)
+               plots_t *plots, Valion__V1__Report *report)
 {
+    uint8_t *digest = vln_arena_alloc(task->arena, VLN_DIGEST_BYTES);
     Valion__V1__Appendix appendix = VALION__V1__APPENDIX__INIT;
     appendix.checks = whole;
     appendix.n_checks = report->n_checks;
+    appendix.plots = plots->list;
+    appendix.n_plots = plots->count;
     report->has_appendix_digest = 1;
     report->appendix_digest = validator_borrow(digest, VLN_DIGEST_BYTES);
     return validator_store(worker, task, "appendix", &appendix.base, digest);
 }
 
-/* The report is cut until it is within its bounds; with an appendix, if it had to be. */
+/* The report is cut until it is within its bounds; with an appendix, if there is something for it. */
 static bool
-fit(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report)
+fit(vln_worker_t *worker, vln_task_t *task, plots_t *plots, Valion__V1__Report *report)
 {
     vln_arena_t *arena = task->arena;
     size_t count = report->n_checks;
     Valion__V1__CheckResult **whole = report->checks;
-    uint8_t *digest = vln_arena_alloc(arena, VLN_DIGEST_BYTES);
     report->checks = vln_arena_alloc(arena, (count + 1) * sizeof(void *));
     for (size_t i = 0; i < count; i++) {
         report->checks[i] = vln_arena_alloc(arena, sizeof **report->checks);
@@ -80,7 +82,8 @@ fit(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report)
         shown /= 2;
         show(whole, shown, report);
     }
-    return !is_cut(whole, report) || store_appendix(worker, task, whole, report, digest);
+    return (plots->count == 0 && !is_cut(whole, report)) ||
+           store_appendix(worker, task, whole, plots, report);
 }
 
 /* ---- keeping ---- */
@@ -132,18 +135,18 @@ get(vln_worker_t *worker, vln_task_t *task, const uint8_t *id, const Valion__V1_
 
 bool
 validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report,
-                      const int64_t *durations_ms, const Valion__V1__Report **kept,
+                      const validator_beside_t *beside, const Valion__V1__Report **kept,
                       vln_reply_t *reply)
 {
     uint8_t id[VLN_ID_BYTES];
     *kept = NULL;
     *reply = (vln_reply_t){0};
-    if (!fit(worker, task, report)) {
+    if (!fit(worker, task, beside->plots, report)) {
         return false;
     }
     for (size_t i = 0; i < report->n_checks; i++) {
         report->checks[i]->has_duration_ms = 1;
-        report->checks[i]->duration_ms = durations_ms[i];
+        report->checks[i]->duration_ms = beside->durations_ms[i];
     }
     return put(worker, task, report, id) && get(worker, task, id, kept, reply);
 }

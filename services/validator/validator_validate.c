@@ -47,6 +47,7 @@ typedef struct validation {
     check_refit_t refit;
     check_context_t context;
     Valion__V1__Report report;
+    plots_t plots;
     int64_t durations_ms[CHECKS_MAX];
     int64_t started_ms;
 } validation_t;
@@ -621,6 +622,7 @@ finish(validation_t *self)
 {
     Valion__V1__Report *report = &self->report;
     name_subject(self);
+    plots_make(&self->context, self->version.record->signature, report, &self->plots);
     report_baselines(self);
     add_warnings(self);
     verdict_conclude(self->policy, report, self->task->arena);
@@ -687,8 +689,8 @@ run(validation_t *self)
         return;
     }
     finish(self);
-    if (validator_report_keep(self->worker, self->task, &self->report, self->durations_ms, &kept,
-                              &reply)) {
+    const validator_beside_t beside = {self->durations_ms, &self->plots};
+    if (validator_report_keep(self->worker, self->task, &self->report, &beside, &kept, &reply)) {
         end_done(self, kept);
     }
     vln_reply_wipe(&reply);

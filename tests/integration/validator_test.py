@@ -108,6 +108,10 @@ class Reports(Case):
         stability = by_name(report)["stability"]
         self.assertIn("each predicted by a fit of the others", stability.sentence)
         self.assertEqual(stability.statistic_name, "cv_r2_mean")
+        appendix = evidence_pb2.Appendix.FromString(admin.load(report.appendix_digest))
+        self.assertEqual([plot.name for plot in appendix.plots],
+                         ["residuals", "predicted_vs_actual"])
+        self.assertEqual(sum(appendix.plots[0].y), 400)
         drift = by_name(report)["data_drift"]
         self.assertEqual(drift.columns_tested, 7)
         self.assertEqual({column.method for column in drift.columns}, {"ks"})

@@ -125,6 +125,22 @@ Test(check, performance_fails_when_one_of_its_thresholds_does)
     must_say(result, "the mean absolute error is 2.84209 and should be at most 2");
 }
 
+Test(check, performance_takes_a_threshold_for_any_metric_of_the_task)
+{
+    golden_regression();
+    support_begin(&spec, "performance");
+    support_threshold(&spec, "rmse_threshold", 3.6);
+    support_threshold(&spec, "explained_variance_threshold", 0.999);
+    support_threshold(&spec, "ece_threshold", 0); /* of no regression */
+    const Valion__V1__CheckResult *result = run();
+    cr_expect_eq(result->status, CHECK_FAIL);
+    support_near("rmse", result->statistic, 3.5027051215184799, 1e-6);
+    support_near("explained", support_number(result, "explained_variance"), 0.9949907032116079,
+                 1e-6);
+    must_say(result, "the root mean squared error is 3.50271, at most 3.6");
+    must_say(result, "the explained variance is 0.994991 and should be at least 0.999");
+}
+
 Test(check, performance_without_a_threshold_that_fits_says_so)
 {
     golden_regression();

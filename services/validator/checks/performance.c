@@ -6,25 +6,49 @@
 
 #include "check_say.h"
 
-#define REGRESSION VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION
-#define BINARY     VALION__V1__TASK_TYPE__TASK_TYPE_BINARY
-#define MULTICLASS VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS
+#define TASK(name) (1U << VALION__V1__TASK_TYPE__TASK_TYPE_##name)
+#define REGRESSION TASK(REGRESSION)
+#define BINARY     TASK(BINARY)
+#define MULTICLASS TASK(MULTICLASS)
+#define CLASSES    (BINARY | MULTICLASS)
 
 /* clang-format off */
 static const struct gate {
-    Valion__V1__TaskType task;
+    unsigned tasks;
     const char *threshold;
     const char *metric;
     const char *number; /* as the original calls it */
     const char *text;
     bool greater_is_better;
+    bool always; /* told whether or not it is asked for */
 } gates[] = {
-    /* task       threshold             metric      number     for people                       better */
-    {REGRESSION, "r2_threshold",       "r2",       "r2_score", "R2",                            true},
-    {REGRESSION, "mae_threshold",      "mae",      "mae",      "the mean absolute error",       false},
-    {BINARY,     "auc_threshold",      "roc_auc",  "roc_auc",  "the area under the ROC curve",  true},
-    {BINARY,     "accuracy_threshold", "accuracy", "accuracy", "accuracy",                      true},
-    {MULTICLASS, "accuracy_threshold", "accuracy", "accuracy", "accuracy",                      true},
+    /* task       threshold                       metric                number                for people  better  told */
+    {REGRESSION, "r2_threshold",                 "r2",                 "r2_score",           "R2", true, true},
+    {REGRESSION, "mae_threshold",                "mae",                "mae",                "the mean absolute error", false, true},
+    {REGRESSION, "rmse_threshold",               "rmse",               "rmse",               "the root mean squared error", false, true},
+    {REGRESSION, "mse_threshold",                "mse",                "mse",                "the mean squared error", false, false},
+    {REGRESSION, "mape_threshold",               "mape",               "mape",               "the mean absolute percentage error", false, false},
+    {REGRESSION, "median_ae_threshold",          "median_ae",          "median_ae",          "the median absolute error", false, false},
+    {REGRESSION, "max_error_threshold",          "max_error",          "max_error",          "the largest error", false, false},
+    {REGRESSION, "explained_variance_threshold", "explained_variance", "explained_variance", "the explained variance", true, false},
+    {BINARY,     "auc_threshold",                "roc_auc",            "roc_auc",            "the area under the ROC curve", true, true},
+    {CLASSES,    "accuracy_threshold",           "accuracy",           "accuracy",           "accuracy", true, true},
+    {BINARY,     "f1_threshold",                 "f1",                 "f1",                 "F1", true, true},
+    {BINARY,     "precision_threshold",          "precision",          "precision",          "precision", true, true},
+    {BINARY,     "recall_threshold",             "recall",             "recall",             "recall", true, true},
+    {CLASSES,    "macro_f1_threshold",           "macro_f1",           "macro_f1",           "the mean F1 of the classes", true, true},
+    {CLASSES,    "weighted_f1_threshold",        "weighted_f1",        "weighted_f1",        "the mean F1 of the classes by their rows", true, false},
+    {CLASSES,    "macro_precision_threshold",    "macro_precision",    "macro_precision",    "the mean precision of the classes", true, false},
+    {CLASSES,    "macro_recall_threshold",       "macro_recall",       "macro_recall",       "the mean recall of the classes", true, false},
+    {CLASSES,    "balanced_accuracy_threshold",  "balanced_accuracy",  "balanced_accuracy",  "the balanced accuracy", true, false},
+    {BINARY,     "average_precision_threshold",  "average_precision",  "average_precision",  "the average precision", true, false},
+    {MULTICLASS, "roc_auc_ovr_macro_threshold",  "roc_auc_ovr_macro",  "roc_auc_ovr_macro",  "the mean area under the ROC curve, each class against the rest", true, false},
+    {MULTICLASS, "roc_auc_ovo_macro_threshold",  "roc_auc_ovo_macro",  "roc_auc_ovo_macro",  "the mean area under the ROC curve of pairs of classes", true, false},
+    {CLASSES,    "mcc_threshold",                "mcc",                "mcc",                "Matthews' correlation", true, false},
+    {CLASSES,    "cohen_kappa_threshold",        "cohen_kappa",        "cohen_kappa",        "Cohen's kappa", true, false},
+    {CLASSES,    "log_loss_threshold",           "log_loss",           "log_loss",           "the log loss", false, false},
+    {CLASSES,    "brier_threshold",              "brier",              "brier",              "the Brier score", false, false},
+    {CLASSES,    "ece_threshold",                "ece",                "ece",                "the calibration error", false, false},
 };
 /* clang-format on */
 
@@ -65,7 +89,9 @@ look(tally_t *self, const Valion__V1__CheckSpec *spec, const struct gate *gate)
     const check_predictions_t *predictions = self->context->predictions;
     double threshold = check_threshold(spec, gate->threshold, NAN);
     double value = vln_scores_get(&predictions->scores, gate->metric, NAN);
-    check_add(self->context, self->out, gate->number, value);
+    if (gate->always || isfinite(threshold)) {
+        check_add(self->context, self->out, gate->number, value);
+    }
     if (!isfinite(threshold)) {
         return;
     }
@@ -80,15 +106,18 @@ look(tally_t *self, const Valion__V1__CheckSpec *spec, const struct gate *gate)
     say_gate(self, gate, value, threshold, passed);
 }
 
-static void
-add_numbers(const check_context_t *context, Valion__V1__CheckResult *out)
+/* "r2_threshold, mae_threshold …" */
+static const char *
+list_thresholds(const check_context_t *context, unsigned task)
 {
-    static const char *const others[] = {"rmse", "f1", "precision", "recall", "macro_f1"};
-    for (size_t i = 0; i < VLN_COUNT(others); i++) {
-        check_add(context, out, others[i],
-                  vln_scores_get(&context->predictions->scores, others[i], NAN));
+    const char *text = "";
+    for (size_t i = 0; i < VLN_COUNT(gates); i++) {
+        if (gates[i].tasks & task) {
+            text = check_text(context, CHECK_SENTENCE_MAX, "%s%s%s", text, text[0] ? ", " : "",
+                              gates[i].threshold);
+        }
     }
-    check_add(context, out, "predictions_count", (double)context->predictions->result.rows);
+    return text;
 }
 
 void
@@ -97,17 +126,16 @@ check_performance(const check_context_t *context, const Valion__V1__CheckSpec *s
 {
     const check_predictions_t *predictions = context->predictions;
     tally_t tally = {.context = context, .out = out, .rows = predictions->result.rows};
+    unsigned task = 1U << predictions->truth.task;
     for (size_t i = 0; i < VLN_COUNT(gates); i++) {
-        if (gates[i].task == predictions->truth.task) {
+        if (gates[i].tasks & task) {
             look(&tally, spec, &gates[i]);
         }
     }
-    add_numbers(context, out);
+    check_add(context, out, "predictions_count", (double)tally.rows);
     if (tally.asked == 0) {
         check_break(context, spec, out, "The check names no threshold for a model of this task: %s",
-                    predictions->truth.task == REGRESSION ? "r2_threshold or mae_threshold"
-                    : predictions->truth.task == BINARY   ? "auc_threshold or accuracy_threshold"
-                                                          : "accuracy_threshold");
+                    list_thresholds(context, task));
         return;
     }
     check_end(context, out,
