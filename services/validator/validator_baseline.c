@@ -250,8 +250,35 @@ set_distance(const check_baseline_t *self, vln_arena_t *arena, Valion__V1__Basel
     out->prediction_total_variation = distance.statistic;
 }
 
+/* The check's own number "metric_what"; false: it has none. */
+static bool
+find_number(const Valion__V1__CheckResult *check, const char *metric, const char *what, double *out)
+{
+    size_t size = strlen(metric);
+    for (size_t i = 0; i < check->n_numbers; i++) {
+        const char *key = check->numbers[i]->key;
+        if (strncmp(key, metric, size) == 0 && key[size] == '_' &&
+            strcmp(key + size + 1, what) == 0) {
+            *out = check->numbers[i]->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+set_significance(const Valion__V1__CheckResult *check, const char *metric,
+                 Valion__V1__BaselineResult *out)
+{
+    out->has_ci_low = find_number(check, metric, "difference_low", &out->ci_low);
+    out->has_ci_high = find_number(check, metric, "difference_high", &out->ci_high);
+    out->has_p_value = find_number(check, metric, "difference_p", &out->p_value);
+    out->has_detectable = find_number(check, metric, "difference_detectable", &out->detectable);
+}
+
 Valion__V1__BaselineResult *
-validator_baseline_report(const check_baseline_t *self, const char *metric, vln_arena_t *arena)
+validator_baseline_report(const check_baseline_t *self, const char *metric,
+                          const Valion__V1__CheckResult *check, vln_arena_t *arena)
 {
     Valion__V1__BaselineResult *out = vln_arena_alloc(arena, sizeof *out);
     valion__v1__baseline_result__init(out);
@@ -271,5 +298,6 @@ validator_baseline_report(const check_baseline_t *self, const char *metric, vln_
     out->has_difference = out->has_candidate && out->has_baseline;
     out->difference = out->has_difference ? own - other : 0;
     set_distance(self, arena, out);
+    set_significance(check, metric, out);
     return out;
 }

@@ -25,8 +25,11 @@ bool validator_baseline_read(vln_worker_t *worker, vln_task_t *task,
                              const validator_candidate_t *candidate, const char *name,
                              check_baseline_t *out);
 
-/* As the report has it: one entry for the metric, in the task's arena. */
+/* As the report has it: one entry for the metric, with what the check says of its significance, in
+ * the arena. */
 Valion__V1__BaselineResult *validator_baseline_report(const check_baseline_t *self,
-                                                      const char *metric, vln_arena_t *arena);
+                                                      const char *metric,
+                                                      const Valion__V1__CheckResult *check,
+                                                      vln_arena_t *arena);
 
 #endif

@@ -439,7 +439,7 @@ report_baselines(validation_t *self)
         for (size_t at = 0; baseline && at < check->n_metrics; at++) {
             if (report->n_baselines < BASELINES_MAX) {
                 report->baselines[report->n_baselines++] = validator_baseline_report(
-                    baseline, check->metrics[at]->metric, self->task->arena);
+                    baseline, check->metrics[at]->metric, report->checks[i], self->task->arena);
             }
         }
     }

@@ -301,6 +301,23 @@ class Baselines(Case):
         _, report = self.validate(policy=name)
         self.assertEqual(report.checks[0].status, FAIL)
 
+    def test_a_difference_has_to_be_more_than_chance_where_that_is_asked(self):
+        metric = evidence_pb2.MetricThreshold(metric="rmse", greater_is_better=False)
+        name = policy("chance", check("metric_threshold", metrics=[metric], baseline="2.0.0",
+                                      significance=evidence_pb2.Significance(resamples=200)))
+        _, trees = self.validate(policy=name, version="1.0.0")
+        _, linear = self.validate(policy=name, version="2.0.0", baseline="1.0.0")
+        self.assertEqual({trees.checks[0].status, linear.checks[0].status}, {PASS, FAIL})
+        one, other = trees.baselines[0], linear.baselines[0]
+        self.assertLess(one.ci_low, one.difference)
+        self.assertLess(one.difference, one.ci_high)
+        self.assertGreater(one.detectable, 0)
+        self.assertAlmostEqual(one.ci_low, -other.ci_high, places=6)
+        self.assertEqual(one.p_value, other.p_value)
+        _, itself = self.validate(policy=name, version="2.0.0")
+        self.assertEqual(itself.checks[0].status, FAIL)
+        self.assertIn("the very same model", itself.checks[0].sentence)
+
     def test_a_baseline_is_also_an_alias(self):
         admin.get("SetAlias", model="houses", alias="Linear", version="2.0.0")
         _, report = self.validate(policy=self.gate("by-alias", "Linear", min_absolute_change=0.001))

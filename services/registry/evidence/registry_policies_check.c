@@ -112,14 +112,14 @@ check_thresholds(vln_call_t *call, const Valion__V1__CheckSpec *check)
 }
 
 static bool
-is_metric(const Valion__V1__MetricThreshold *metric)
+is_metric(const Valion__V1__MetricThreshold *metric, bool compared)
 {
     bool absolute = !metric->has_min_absolute_change ||
                     (isfinite(metric->min_absolute_change) && metric->min_absolute_change > 0);
     bool relative = !metric->has_min_relative_change ||
                     (metric->min_relative_change > 0 && metric->min_relative_change <= 1);
-    bool asks =
-        metric->has_threshold || metric->has_min_absolute_change || metric->has_min_relative_change;
+    bool asks = compared || metric->has_threshold || metric->has_min_absolute_change ||
+                metric->has_min_relative_change;
     return is_key(metric->metric) && metric->has_greater_is_better && asks && absolute &&
            relative && (!metric->has_threshold || isfinite(metric->threshold));
 }
@@ -130,13 +130,13 @@ check_metrics(vln_call_t *call, const Valion__V1__CheckSpec *check)
     bool gates = strcmp(check->kind, "metric_threshold") == 0;
     bool sound = check->n_metrics <= METRICS_MAX && (!gates || check->n_metrics > 0);
     for (size_t i = 0; sound && i < check->n_metrics; i++) {
-        sound = is_metric(check->metrics[i]);
+        sound = is_metric(check->metrics[i], check->significance != NULL);
     }
     if (!sound) {
         vln_call_refuse_field(call, "policy.checks.metrics",
                               "'%s': 1 to %d metrics, each with its name, greater_is_better and a "
-                              "finite threshold, a min_absolute_change above 0 or a "
-                              "min_relative_change above 0 and at most 1",
+                              "finite threshold, a min_absolute_change above 0, a "
+                              "min_relative_change above 0 and at most 1, or significance",
                               check->name, METRICS_MAX);
     }
     return sound;
