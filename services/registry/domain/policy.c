@@ -51,6 +51,11 @@ static const policy_parameter_t parameters[] = {
     {"data_quality",  "missing_threshold",              0.05,    0,         1,        "an issue: a larger share of cells is missing"},
     {"data_quality",  "outlier_threshold",              0.10,    0,         LARGEST,  "an issue: more outlier cells for each row"},
     {"data_quality",  "duplicate_threshold",            0.01,    0,         1,        "an issue: a larger share of rows is a repetition"},
+    {"data_quality",  "column_missing_threshold",       NAN,     0,         1,        "an issue: a column has a larger share of its cells missing"},
+    {"data_quality",  "constant_threshold",             NAN,     0,         LARGEST,  "an issue: more columns have one value alone"},
+    {"data_quality",  "mixed_threshold",                NAN,     0,         1,        "an issue: a larger share of cells is not of its column's type"},
+    {"data_quality",  "new_category_threshold",         NAN,     0,         1,        "an issue: a larger share of a column's cells are texts that the reference does not have"},
+    {"data_quality",  "out_of_range_threshold",         NAN,     0,         1,        "an issue: a larger share of a column's cells is beyond the reference's range"},
 };
 /* clang-format on */
 

@@ -102,7 +102,7 @@ Test(policy, every_parameter_is_of_a_kind_that_there_is_and_its_default_is_in_ra
 {
     size_t count = 0;
     const policy_parameter_t *rows = policy_parameters(&count);
-    cr_assert(count == 38);
+    cr_assert(count == 43);
     for (size_t i = 0; i < count; i++) {
         cr_expect(policy_kind_is_known(rows[i].kind) && strlen(rows[i].meaning) > 4);
         cr_expect(policy_parameter_find(rows[i].kind, rows[i].name) == &rows[i], "%s twice",

@@ -44,6 +44,7 @@ static void
 add_new(counts_t *self, const char *text, uint64_t rows, uint64_t *current)
 {
     self->new_texts[self->new_count++] = text;
+    self->new_rows += rows;
     *current += rows;
 }
 

@@ -21,6 +21,7 @@ typedef struct counts {
     size_t missing_current;
     const char **new_texts; /* that the reference does not have, as they first came */
     size_t new_count;
+    size_t new_rows; /* that hold one of them */
 } counts_t;
 
 /* Two columns of texts. */

@@ -1,13 +1,17 @@
 /*
- * data_quality: missing cells, outlier cells, repeated rows, each against its threshold. No issue is
- * fine, one is a warning, two or more are a failure.
+ * data_quality: missing cells, outlier cells, repeated rows, each against its threshold; and where the
+ * policy has a threshold for it: a column's missing cells, columns of one value, cells of another
+ * type, texts that the reference does not have, numbers beyond its range. No issue is fine, one is a
+ * warning, two or more are a failure.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "vln_quantile.h"
 #include "vln_sample.h"
 
 #include "check_say.h"
+#include "counts.h"
 #include "rows.h"
 
 typedef struct quality {
@@ -21,7 +25,144 @@ typedef struct quality {
     uint64_t outliers;
     size_t duplicates; /* rows */
     double *weights;   /* of each column, to sort them by */
+    const Valion__V1__CheckSpec *spec;
+    size_t constants;     /* columns of one value */
+    uint64_t mixed;       /* cells that are not of their column's type */
+    size_t compared;      /* columns that the reference has, too */
+    double worst_missing; /* shares of the rows, each of the column that has most */
+    double worst_new;     /* texts that the reference does not have */
+    double worst_outside; /* numbers beyond the reference's least and greatest */
+    uint64_t new_cells;
+    uint64_t outside_cells;
+    int issues;
 } quality_t;
+
+enum { NEW_SHOWN = 16 };
+
+/* ---- against the reference ---- */
+
+static const Valion__V1__ColumnProfile *
+find_profile(const check_context_t *context, const char *name)
+{
+    const Valion__V1__Profile *profile = context->reference.profile;
+    for (size_t i = 0; profile && i < profile->n_columns; i++) {
+        if (profile->columns[i]->name && strcmp(profile->columns[i]->name, name) == 0) {
+            return profile->columns[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+note_new(quality_t *self, const counts_t *counts, Valion__V1__ColumnResult *found)
+{
+    vln_arena_t *arena = self->context->arena;
+    self->compared++;
+    self->new_cells += counts->new_rows;
+    self->worst_new = fmax(self->worst_new, (double)counts->new_rows / (double)self->rows);
+    found->new_categories = vln_arena_alloc(arena, NEW_SHOWN * sizeof(char *));
+    for (size_t i = 0; i < counts->new_count && i < NEW_SHOWN; i++) {
+        found->new_categories[found->n_new_categories++] =
+            check_text(self->context, CHECK_NOTE_MAX, "%s", counts->new_texts[i]);
+    }
+}
+
+/* Cells below `low` or above `high`. */
+static void
+note_outside(quality_t *self, const vln_column_t *column, double low, double high)
+{
+    uint64_t outside = 0;
+    if (!(low <= high)) {
+        return; /* the reference has no number */
+    }
+    for (size_t row = 0; row < self->rows; row++) {
+        double value = vln_column_number(column, row);
+        outside += value < low || value > high;
+    }
+    self->compared++;
+    self->outside_cells += outside;
+    self->worst_outside = fmax(self->worst_outside, (double)outside / (double)self->rows);
+}
+
+static void
+find_range(const vln_column_t *column, size_t rows, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t row = 0; row < rows; row++) {
+        double value = vln_column_number(column, row); /* NaN is neither */
+        *low = fmin(*low, value);
+        *high = fmax(*high, value);
+    }
+}
+
+static void
+compare_with_rows(quality_t *self, const vln_column_t *column, Valion__V1__ColumnResult *found)
+{
+    const vln_table_t *table = self->context->reference.table;
+    const vln_column_t *then = vln_table_find(table, column->name);
+    bool text = column->type == VLN_TYPE_STRING;
+    if (!then || (then->type == VLN_TYPE_STRING) != text) {
+        return;
+    }
+    if (text) {
+        counts_t counts =
+            counts_of_texts(then, vln_table_rows(table), column, self->rows, self->context->arena);
+        note_new(self, &counts, found);
+        return;
+    }
+    double low;
+    double high;
+    find_range(then, vln_table_rows(table), &low, &high);
+    note_outside(self, column, low, high);
+}
+
+static void
+compare_with_profile(quality_t *self, const vln_column_t *column, Valion__V1__ColumnResult *found)
+{
+    const Valion__V1__ColumnProfile *then = find_profile(self->context, column->name);
+    bool text = column->type == VLN_TYPE_STRING;
+    if (!then || (then->type == VALION__V1__COLUMN_TYPE__COLUMN_TYPE_STRING) != text) {
+        return;
+    }
+    if (!text) {
+        note_outside(self, column, then->has_min ? then->min : INFINITY,
+                     then->has_max ? then->max : -INFINITY);
+    } else if (then->other == 0) { /* else one that is not among the most frequent may be old */
+        counts_t counts = counts_of_top(then, column, self->rows, self->context->arena);
+        note_new(self, &counts, found);
+    }
+}
+
+static void
+compare(quality_t *self, const vln_column_t *column, Valion__V1__ColumnResult *found)
+{
+    if (self->context->reference.table) {
+        compare_with_rows(self, column, found);
+    } else {
+        compare_with_profile(self, column, found);
+    }
+}
+
+/* ---- a column ---- */
+
+/* True if it has values, and all are the same text or truth value. */
+static bool
+is_one_text(const vln_column_t *column, size_t rows)
+{
+    size_t first = 0;
+    while (first < rows && !vln_column_has(column, first)) {
+        first++;
+    }
+    bool same = first < rows;
+    for (size_t row = first; same && row < rows; row++) {
+        bool other = column->type == VLN_TYPE_STRING
+                         ? column->codes[row] != column->codes[first]
+                         : vln_column_number(column, row) != vln_column_number(column, first);
+        same = !vln_column_has(column, row) || !other;
+    }
+    return same;
+}
 
 /* Cells beyond Tukey's fences; none in texts and booleans. */
 static uint64_t
@@ -29,6 +170,7 @@ count_outliers(const vln_column_t *column, size_t rows, bool *constant)
 {
     *constant = false;
     if (column->type == VLN_TYPE_STRING || column->type == VLN_TYPE_BOOL) {
+        *constant = is_one_text(column, rows) && rows > 1;
         return 0;
     }
     double *values = vln_calloc(rows + 1, sizeof *values);
@@ -71,6 +213,10 @@ look(quality_t *self, const vln_column_t *column, Valion__V1__CheckResult *out)
     self->weights[at] = missing_share + outlier_share;
     self->missing += missing;
     self->outliers += outliers;
+    self->constants += constant;
+    self->mixed += column->mixed;
+    self->worst_missing = fmax(self->worst_missing, missing_share);
+    compare(self, column, found);
     out->columns_flagged += bad;
 }
 
@@ -87,17 +233,62 @@ count_duplicates(const quality_t *self, const vln_column_t *const *columns)
     return count;
 }
 
+/* One that the policy has a threshold for; else it is told and decides nothing. */
+static const char *
+look_optional(quality_t *self, Valion__V1__CheckResult *out, const char *number, double value,
+              const char *threshold)
+{
+    double most = check_threshold(self->spec, threshold, NAN);
+    check_add(self->context, out, number, value);
+    if (!isfinite(most)) {
+        return "";
+    }
+    check_add(self->context, out, threshold, most);
+    self->issues += value > most;
+    return check_text(self->context, CHECK_NOTE_MAX, ", %s is %.3g (at most %g)", number, value,
+                      most);
+}
+
+static const char *
+look_optionals(quality_t *self, Valion__V1__CheckResult *out)
+{
+    double cells = (double)self->rows * (double)self->columns;
+    const char *parts[] = {
+        look_optional(self, out, "column_missing_ratio", self->worst_missing,
+                      "column_missing_threshold"),
+        look_optional(self, out, "constant_columns", (double)self->constants, "constant_threshold"),
+        look_optional(self, out, "mixed_ratio", (double)self->mixed / cells, "mixed_threshold"),
+        look_optional(self, out, "new_category_ratio", self->worst_new, "new_category_threshold"),
+        look_optional(self, out, "out_of_range_ratio", self->worst_outside,
+                      "out_of_range_threshold"),
+    };
+    check_add(self->context, out, "mixed_cells", (double)self->mixed);
+    check_add(self->context, out, "new_category_cells", (double)self->new_cells);
+    check_add(self->context, out, "out_of_range_cells", (double)self->outside_cells);
+    check_add(self->context, out, "compared_columns", (double)self->compared);
+    check_add(self->context, out, "duplicate_rows", (double)self->duplicates);
+    return check_text(self->context, CHECK_SENTENCE_MAX, "%s%s%s%s%s", parts[0], parts[1], parts[2],
+                      parts[3], parts[4]);
+}
+
+static const char *
+count_issues(const quality_t *self)
+{
+    static const char *const words[] = {"No issue", "One issue", "Two issues", "Three issues"};
+    return self->issues < (int)VLN_COUNT(words)
+               ? words[self->issues]
+               : vln_arena_printf(self->context->arena, "%d issues", self->issues);
+}
+
 static void
-decide(const quality_t *self, Valion__V1__CheckResult *out)
+decide(quality_t *self, Valion__V1__CheckResult *out)
 {
     double rows = (double)self->rows;
     double missing = (double)self->missing / (rows * (double)self->columns);
     double outliers = (double)self->outliers / rows;
     double duplicates = (double)self->duplicates / rows;
-    int issues = (missing > self->missing_threshold) + (outliers > self->outlier_threshold) +
-                 (duplicates > self->duplicate_threshold);
-    static const char *const words[] = {"No issue", "One issue", "Two issues", "Three issues"};
-    check_set(out, "issues", issues, 0, self->rows);
+    self->issues = (missing > self->missing_threshold) + (outliers > self->outlier_threshold) +
+                   (duplicates > self->duplicate_threshold);
     check_set_score(out, 1 - (missing + outliers + duplicates) / 3);
     check_add(self->context, out, "missing_ratio", missing);
     check_add(self->context, out, "outlier_ratio", outliers);
@@ -108,16 +299,18 @@ decide(const quality_t *self, Valion__V1__CheckResult *out)
     check_add(self->context, out, "missing_threshold", self->missing_threshold);
     check_add(self->context, out, "outlier_threshold", self->outlier_threshold);
     check_add(self->context, out, "duplicate_threshold", self->duplicate_threshold);
+    const char *optional = look_optionals(self, out);
+    check_set(out, "issues", self->issues, 0, self->rows);
     check_end(self->context, out,
-              issues == 0   ? CHECK_PASS
-              : issues == 1 ? CHECK_WARN
-                            : CHECK_FAIL,
+              self->issues == 0   ? CHECK_PASS
+              : self->issues == 1 ? CHECK_WARN
+                                  : CHECK_FAIL,
               "%s in %zu rows of %zu columns: %.3g %% of the cells are missing (at most %g %%), "
               "there are %.3g outlier cells for each row (at most %g), and %.3g %% of the rows "
-              "repeat another (at most %g %%).",
-              words[issues], self->rows, self->columns, 100 * missing,
+              "repeat another (at most %g %%)%s.",
+              count_issues(self), self->rows, self->columns, 100 * missing,
               100 * self->missing_threshold, outliers, self->outlier_threshold, 100 * duplicates,
-              100 * self->duplicate_threshold);
+              100 * self->duplicate_threshold, optional);
 }
 
 void
@@ -126,6 +319,7 @@ check_data_quality(const check_context_t *context, const Valion__V1__CheckSpec *
 {
     const char *missing = NULL;
     quality_t self = {.context = context,
+                      .spec = spec,
                       .rows = vln_table_rows(context->table),
                       .missing_threshold = check_threshold(spec, "missing_threshold", 0.05),
                       .outlier_threshold = check_threshold(spec, "outlier_threshold", 0.10),
