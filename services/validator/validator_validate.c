@@ -541,6 +541,8 @@ run_checks(validation_t *self)
         }
         int64_t started_ms = vln_mono_ms();
         Valion__V1__CheckResult *custom = self->custom.results[i];
+        self->context.checks = report->checks;
+        self->context.check_count = report->n_checks;
         report->checks[report->n_checks++] =
             custom ? custom : check_run(&self->context, self->policy->checks[i]);
         self->durations_ms[i] = vln_mono_ms() - started_ms;

@@ -346,6 +346,10 @@ class Policies(EvidenceTest):
             "policy.checks.expression": [{"checks": [check(kind="expression")]},
                                          {"checks": [check(expression="r2 > 0")]},
                                          {"checks": [check(kind="expression",
+                                                           expression="r2 > (0")]},
+                                         {"checks": [check(kind="expression",
+                                                           expression="r2 + 1")]},
+                                         {"checks": [check(kind="expression",
                                                            expression="x" * 1001)]}],
             "policy.checks.columns": [{"checks": [check(columns=[""])]}],
             "policy.checks.parameters": [

@@ -221,12 +221,15 @@ class Reports(Case):
         self.assertEqual(result.verdict, INCONCLUSIVE)
         self.assertIn("cannot be judged", report.sentence)
 
-    def test_what_is_not_there_yet_never_passes(self):
-        name = policy("future", check("expression", expression="r2 > 0.5", blocking=True))
-        result, report = self.validate(policy=name)
-        self.assertEqual([each.status for each in report.checks], [FAIL])
-        self.assertTrue(all("not there yet" in each.error for each in report.checks))
-        self.assertEqual(result.verdict, FAIL)
+    def test_an_expression_sees_metrics_and_the_checks_before_it(self):
+        name = policy("conditions", check("data_drift", "drift"),
+                      check("expression", "good", expression="r2 > 0.5 and drift.share < 0.5"),
+                      check("expression", "best", expression="r2 > 0.9999 or drift.share > 0.5"),
+                      check("expression", "early", expression="late.score > 0"),
+                      check("data_quality", "late"))
+        _, report = self.validate(policy=name, reference=data("houses"))
+        self.assertEqual([each.status for each in report.checks[1:4]], [PASS, FAIL, INCONCLUSIVE])
+        self.assertIn("there is no number 'late.score'", report.checks[3].error)
 
     def test_a_policy_about_data_alone_asks_no_model(self):
         name = policy("data-only", check("data_quality"), check("data_drift"), data_only=True)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "vln_expression.h"
 #include "vln_pb.h"
 #include "vln_text.h"
 
@@ -190,6 +191,12 @@ check_expression(vln_call_t *call, const Valion__V1__CheckSpec *check)
                               "'%s': a check of kind expression, and no other, has one of at most "
                               "%d bytes",
                               check->name, EXPRESSION_MAX);
+        return false;
+    }
+    vln_expression_t expression;
+    char why[VLN_EXPRESSION_WHY];
+    if (given && !vln_expression_parse(check->expression, &expression, why)) {
+        vln_call_refuse_field(call, "policy.checks.expression", "'%s': %s", check->name, why);
         return false;
     }
     return true;

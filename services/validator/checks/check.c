@@ -26,7 +26,7 @@ static const struct kind {
     {"bias",             check_bias,             true,  "Look at the features that were chosen and how they are prepared."},
     {"data_quality",     check_data_quality,     false, "Clean the data: missing values, outliers, repeated rows."},
     {"metric_threshold", check_metric_threshold, true,  "Improve the model, or keep the version that it is compared with."},
-    {"expression",       check_absent,           false, "Leave the check out of the policy until it is there."},
+    {"expression",       check_expression,       false, "Look at the numbers that the condition names."},
 };
 /* clang-format on */
 

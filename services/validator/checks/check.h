@@ -68,6 +68,8 @@ typedef struct check_context {
     const char *baseline; /* over the checks' own; NULL: theirs */
     const check_baseline_t *baselines;
     size_t baseline_count;
+    Valion__V1__CheckResult *const *checks; /* that have been made before this one */
+    size_t check_count;
 } check_context_t;
 
 /* True if a check of this kind compares predictions with the target. */

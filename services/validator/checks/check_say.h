@@ -70,6 +70,7 @@ check_fn check_stability;
 check_fn check_bias;
 check_fn check_data_quality;
 check_fn check_metric_threshold;
+check_fn check_expression;
 check_fn check_absent;
 
 #endif
