@@ -67,7 +67,112 @@ def golden_number(golden, path):
     return golden
 
 
+class Table:
+    """What is found beside what is golden, a line each; a miss fails the test at the end."""
+
+    def __init__(self, test):
+        self.test, self.rows, self.missed = test, 0, []
+        print(f"\n{'name':66} {'value':>24} {'golden':>24} {'error':>9} {'at most':>9}")
+
+    def row(self, name, value, golden, tolerance):
+        off = abs(value - golden) / (abs(golden) or 1)
+        met = off <= tolerance or (name.endswith(" p") and value < 1e-12 and golden < 1e-12)
+        print(f"{name:66} {value:24.17g} {golden:24.17g} {off:9.2g} {tolerance:9.2g}  "
+              + ("met" if met else "MISSED"))
+        self.rows += 1
+        if not met:
+            self.missed.append(name)
+
+    def end(self):
+        print(f"{self.rows - len(self.missed)} of {self.rows} are met", flush=True)
+        self.test.assertEqual(self.missed, [])
+        self.test.assertGreater(self.rows, 20)
+
+
+def drifts(columns=()):
+    return [evidence_pb2.CheckSpec(
+        name=method, kind="data_drift", columns=columns,
+        parameters=[common_pb2.KeyValue(key="method", value=method)])
+        for method in ("auto", "psi", "jensen_shannon", "wasserstein")]
+
+
+def show_metrics(table, where, task, report, golden):
+    metrics = {each.key: each.value for each in report.metrics}
+    wanted = golden["metrics"]
+    for ours, theirs in METRICS[task].items():
+        table.row(where + ours, metrics[ours], golden_number(wanted, theirs), 5e-6)
+    if task == REGRESSION:
+        rows = wanted["n"]
+        table.row(where + "mean_residual", -metrics["mean_residual"], wanted["mean_residual"], 5e-6)
+        table.row(where + "residual_std, ddof 1",
+                  metrics["residual_std"] * math.sqrt(rows / (rows - 1)),
+                  wanted["residual_std_ddof1"], 5e-6)
+        return
+    appendix = evidence_pb2.Appendix.FromString(admin.load(report.appendix_digest))
+    matrix = next(each for each in appendix.plots if each.name == "confusion")
+    for at, value in enumerate(sum(wanted["confusion"], [])):
+        table.row(f"{where}confusion {at}", matrix.y[at], value, 0)
+
+
+def show_drift(table, where, name, golden, checks):
+    found = {method: {each.column: each for each in checks[method].columns
+                      if each.method != "missing"}.get(name)
+             for method in ("auto", "psi", "jensen_shannon", "wasserstein")}
+    auto, where = found["auto"], where + name
+    if golden["type"] == "numeric":
+        rows = golden["n_ref"] - golden["missing_ref"]
+        std = golden["std_ref_ddof1"] * math.sqrt((rows - 1) / rows)
+        table.row(where + " KS", auto.statistic, golden["ks"]["statistic"], 1e-9)
+        table.row(where + " KS p", auto.p_value, golden["ks"]["p_exact"], 1e-6)
+        table.row(where + " Wasserstein", found["wasserstein"].statistic * std,
+                  golden["wasserstein"], 1e-9)
+        golden = golden["quantile10"]
+    elif auto.missing_reference + auto.missing_current > 0:
+        print(f"{where:66} counts what is missing as a text; here that is a test of its own")
+        return
+    else:
+        table.row(where + " chi-square", auto.statistic, golden["chi2"]["statistic"], 1e-9)
+        if auto.note:
+            print(f"{where + ' chi-square p':66} {auto.note}; golden is the limit's")
+        else:
+            table.row(where + " chi-square p", auto.p_value, golden["chi2"]["p"], 1e-6)
+    if "psi_eps1e4" not in golden:
+        print(f"{where:66} has too few quantiles for golden bins")
+        return
+    table.row(where + " PSI", found["psi"].statistic, golden["psi_eps1e4"], 1e-9)
+    table.row(where + " Jensen-Shannon", found["jensen_shannon"].statistic,
+              golden["js_distance_base2"], 1e-9)
+
+
+def show_quality(table, where, golden, check):
+    numbers = {each.key: each.value for each in check.numbers}
+    rows = golden["rows"]
+    details = golden["columns_detail"]
+    for name, value in (("total_rows", rows), ("duplicate_rows", golden["duplicate_rows"]),
+                        ("mixed_cells", sum(each.get("not_numeric", 0)
+                                            for each in details.values())),
+                        ("out_of_range_cells", sum(each.get("out_of_ref_range", 0)
+                                                   for each in details.values())),
+                        ("new_category_cells", sum(each.get("unseen_category_rows", 0)
+                                                   for each in details.values()))):
+        table.row(where + name, numbers[name], value, 0)
+    for column in check.columns:
+        about = details[column.column]
+        table.row(f"{where}{column.column} missing", round(column.missing_current * rows),
+                  about["missing"] + about.get("not_numeric", 0), 0)
+        if "iqr_outliers_own" in about:
+            table.row(f"{where}{column.column} outliers", round(column.statistic * rows),
+                      about["iqr_outliers_own"], 0)
+        table.test.assertEqual(list(column.new_categories), about.get("unseen_categories", []))
+
+
 class RealModels(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        admin.get("PutPolicy", policy=evidence_pb2.Policy(
+            name="parts", by_name_only=True, checks=[evidence_pb2.CheckSpec(
+                name="any", kind="expression", expression="0 < 1")]))
+
     def bring(self, folder, about, manifest):
         """A version of that model, inspected; columns that its file does not name are told."""
         types = {name: common_pb2.COLUMN_TYPE_STRING for name in manifest["features"]["categorical"]}
@@ -80,23 +185,58 @@ class RealModels(unittest.TestCase):
         self.assertEqual(admin.version(name).status, READY)
         return name
 
+    def judged(self, version, folder, split, checks, name, **fields):
+        admin.get("PutPolicy", policy=evidence_pb2.Policy(name=name, by_name_only=True,
+                                                          checks=checks, **fields))
+        judged = data(f"{folder}-{split}")
+        judged.options.add(key="bad_is_missing", value="true")
+        result = admin.done("validate", model=version, data=[judged],
+                            reference=data(f"{folder}-ref"), policy=name)
+        report = admin.report(result.report_id)
+        return report, {each.name: each for each in report.checks}
+
     def compare(self, folder):
         manifest = json.loads(read(folder, "manifest.json"))
         golden = json.loads(read(folder, "golden.json"))
         for split in SPLITS:
             admin.dataset(f"{folder}-{split}", read(folder, split + ".csv"))
         models = {about["name"]: about for about in manifest["models"]}
+        table = Table(self)
         for name in MODELS[folder]:
             version = self.bring(folder, models[name], manifest)
             for split in SPLITS:
-                result = admin.done("validate", model=version, data=[data(f"{folder}-{split}")])
+                report, checks = self.judged(version, folder, split, drifts(),
+                                             "golden-" + folder)
+                about = golden["models"][name]
+                where = f"{folder} {name} {split} "
+                show_metrics(table, where, TASKS[folder], report, about[split])
+                if split != "ref" and TASKS[folder] != MULTICLASS:
+                    show_drift(table, where, "(prediction)", about["prediction_drift"][split],
+                               checks)
+        table.end()
+
+    def test_parts_of_the_data_have_the_golden_metrics(self):
+        """Ten parts of a split, whose borders are at each tenth of its rows, rounded down."""
+        table = Table(self)
+        for folder, name in (("california", "gbr"), ("adult", "gbc"), ("wine", "logreg")):
+            manifest = json.loads(read(folder, "manifest.json"))
+            golden = json.loads(read(folder, "golden.json"))["models"][name]["cur"]
+            admin.dataset(f"{folder}-cur", read(folder, "cur.csv"))
+            version = self.bring(folder, dict(next(
+                each for each in manifest["models"] if each["name"] == name),
+                name="parts"), manifest)
+            rows = golden["metrics"]["n"]
+            borders = [at * rows // 10 for at in range(11)]
+            for at, (first, end) in enumerate(zip(borders, borders[1:])):
+                result = admin.done("validate", model=version, policy="parts", data=[
+                    evidence_pb2.DataRef(name=f"{folder}-cur", first_row=first, rows=end - first)])
                 metrics = {each.key: each.value
                            for each in admin.report(result.report_id).metrics}
-                for ours, theirs in METRICS[TASKS[folder]].items():
-                    wanted = golden_number(golden["models"][name][split]["metrics"], theirs)
-                    self.assertTrue(math.isclose(metrics[ours], wanted, rel_tol=5e-6),
-                                    f"{version} on {split}: {ours} is {metrics[ours]!r} instead of "
-                                    f"{wanted!r}")
+                for theirs, about in golden["stability"].items():
+                    ours = {"f1_macro": "macro_f1"}.get(theirs, theirs)
+                    table.row(f"{folder} {name} cur part {at + 1} {ours}", metrics[ours],
+                              about["per_chunk"][at], 5e-6)
+        table.end()
 
     def test_a_regressor_has_the_golden_metrics(self):
         self.compare("california")
@@ -107,50 +247,35 @@ class RealModels(unittest.TestCase):
     def test_a_classifier_of_many_has_the_golden_metrics(self):
         self.compare("wine")
 
+    def bring_any(self, folder, name):
+        """A version to hang reports about the data alone on, and the data."""
+        manifest = json.loads(read(folder, "manifest.json"))
+        for split in (*SPLITS, "dirty"):
+            admin.dataset(f"{folder}-{split}", read(folder, split + ".csv"))
+        return self.bring(folder, dict(manifest["models"][0], name=name), manifest)
+
     def test_drift_is_the_golden_one(self):
-        golden = json.loads(read("california", "golden.json"))["drift"]["cur"]
-        for name in ("ref", "cur"):
-            admin.dataset("drift-" + name, read("california", name + ".csv"))
-        admin.bring("drifting", read("california", "models/xgb.json"),
-                    target="median_house_value")
-        admin.done("inspect", model="drifting", version="1.0.0",
-                   expected=common_pb2.Signature(inputs=[
-                       common_pb2.Column(name=name) for name in json.loads(
-                           read("california", "manifest.json"))["features"]["numeric"]]))
-        admin.get("PutPolicy", policy=evidence_pb2.Policy(
-            name="drift", data_only=True, by_name_only=True, checks=[evidence_pb2.CheckSpec(
-                name=method, kind="data_drift", columns=list(golden),
-                parameters=[common_pb2.KeyValue(key="method", value=method)])
-                for method in ("auto", "psi", "jensen_shannon")]))
-        result = admin.done("validate", model="drifting", data=[data("drift-cur")],
-                            reference=data("drift-ref"), policy="drift")
-        auto, psi, shannon = ({each.column: each for each in check.columns
-                               if each.method != "missing"}
-                              for check in admin.report(result.report_id).checks)
-        self.assertEqual(len(auto), 10)
-        for name, column in auto.items():
-            wanted = golden[name]
-            if wanted["type"] == "numeric":
-                rows = wanted["n_ref"] - wanted["missing_ref"]
-                std = wanted["std_ref_ddof1"] * math.sqrt((rows - 1) / rows)
-                size = wanted["quantile10"]
-                pairs = ((column.statistic, wanted["ks"]["statistic"], 1e-9),
-                         (column.p_value, wanted["ks"]["p_exact"], 1e-6),
-                         (column.effect, max(wanted["wasserstein"] / std, size["psi_eps1e4"]),
-                          1e-9))
-            else:
-                size = wanted
-                pairs = ((column.statistic, wanted["chi2"]["statistic"], 1e-9),
-                         (column.effect, max(wanted["js_distance_base2"], size["psi_eps1e4"]),
-                          1e-9))
-                # Two rows of a text are too few for the limit: p is another than scipy's.
-                self.assertIn("Monte Carlo", column.note)
-                self.assertAlmostEqual(column.p_value, wanted["chi2"]["p"], delta=0.1)
-            for value, target, tolerance in (
-                    *pairs, (psi[name].statistic, size["psi_eps1e4"], 1e-9),
-                    (shannon[name].statistic, size["js_distance_base2"], 1e-9)):
-                self.assertTrue(math.isclose(value, target, rel_tol=tolerance),
-                                f"{name}: {value!r} instead of {target!r}")
+        table = Table(self)
+        for folder in MODELS:
+            version = self.bring_any(folder, "drift")
+            for split, golden in json.loads(read(folder, "golden.json"))["drift"].items():
+                _, checks = self.judged(version, folder, split, drifts(list(golden)),
+                                        "drift-" + folder, data_only=True)
+                for column in golden:
+                    show_drift(table, f"{folder} {split} ", column, golden[column], checks)
+        table.end()
+
+    def test_quality_is_the_golden_one(self):
+        table = Table(self)
+        for folder in MODELS:
+            version = self.bring_any(folder, "quality")
+            golden = json.loads(read(folder, "golden.json"))
+            for split in ("ref", "dirty"):
+                _, checks = self.judged(version, folder, split, [evidence_pb2.CheckSpec(
+                    name="quality", kind="data_quality")], "quality", data_only=True)
+                show_quality(table, f"{folder} {split} ", golden["quality_" + split],
+                             checks["quality"])
+        table.end()
 
 
 class HostileModels(unittest.TestCase):
