@@ -275,7 +275,7 @@ main(int count, char **words)
                          .rows_max = number(count, words, 2, 10000),
                          .seed = number(count, words, 3, 1)};
     if (brief) {
-        setting = (setting_t){.comparisons = 100, .rows_max = 1000, .seed = 1};
+        setting = (setting_t){.comparisons = 60, .rows_max = 1000, .seed = 1};
     }
     return show_all(&setting, brief) || !brief ? 0 : 1;
 }

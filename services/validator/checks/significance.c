@@ -15,7 +15,7 @@
 enum { RESAMPLES = 2000, RESAMPLES_MIN = 100, ROWS_MIN = 10, SCRATCH = 16 << 20 };
 
 /* Rows drawn in all; of very many rows there are fewer resamples, as few of them do. */
-#define DRAWS_MAX 4e8
+#define DRAWS_MAX 2e8
 #define POWER     0.8
 #define CLIP      1e-15
 
