@@ -135,8 +135,8 @@ main(int argc, char **argv)
             const vln_sandbox_rows_t rows = {.rows = sides[i].rows,
                                              .numbers = sides[i].numbers,
                                              .number_count = about.feature_count};
-            must(vln_native_predict(native, &rows, 3600 * 1000, &result, &outcome) == VLN_OK, argv[1],
-                 "does not predict");
+            must(vln_native_predict(native, &rows, 3600 * 1000, &result, &outcome) == VLN_OK,
+                 argv[1], "does not predict");
         }
         int64_t middle_us = vln_mono_us();
         for (size_t i = 0; i < SIDES; i++) {

@@ -328,6 +328,30 @@ write_baselines(const Valion__V1__Report *report, FILE *out)
     fputs("</table></div>", out);
 }
 
+/* "column:area" is about the column alone. */
+static const char *
+title_of(const Valion__V1__Plot *plot)
+{
+    static const char column[] = "column:";
+    static const struct {
+        const char *name;
+        const char *title;
+    } known[] = {
+        {"residuals", "Residuals"},
+        {"predicted_vs_actual", "Predicted and actual"},
+        {"confusion", "Confusion"},
+        {"calibration", "Calibration"},
+        {"roc", "ROC"},
+    };
+    const char *name = plot->name ? plot->name : "";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(name, known[i].name) == 0) {
+            return known[i].title;
+        }
+    }
+    return strncmp(name, column, sizeof column - 1) == 0 ? name + sizeof column - 1 : name;
+}
+
 static void
 write_plots(const report_page_t *self, FILE *out)
 {
@@ -338,7 +362,7 @@ write_plots(const report_page_t *self, FILE *out)
     for (size_t i = 0; i < self->appendix->n_plots; i++) {
         const Valion__V1__Plot *plot = self->appendix->plots[i];
         fputs("<figure class=\"card\" style=\"margin:0\"><h3>", out);
-        report_text_html(out, plot->name);
+        report_text_html(out, title_of(plot));
         fputs("</h3>", out);
         if (!report_plot_svg(plot, out)) {
             fputs("<p class=\"soft\">cannot be drawn</p>", out);

@@ -10,9 +10,9 @@
 enum {
     WIDTH = 420,
     HEIGHT = 280,
-    LEFT = 56,
-    RIGHT = 12,
-    TOP = 14,
+    LEFT = 76,
+    RIGHT = 26,
+    TOP = 20,
     BOTTOM = 44,
     TICKS = 5,
     POINTS_MAX = 4096,
@@ -157,11 +157,16 @@ write_line(const Valion__V1__Plot *plot, FILE *out)
                      .y_high = plot->y[0]};
     find_bounds(plot->x, count, &frame.x_low, &frame.x_high);
     find_bounds(plot->y, count, &frame.y_low, &frame.y_high);
-    bool diagonal = plot->name && (strncmp(plot->name, "roc", 3) == 0 ||
-                                   strncmp(plot->name, "calibration", 11) == 0);
-    if (diagonal) {
+    const char *name = plot->name ? plot->name : "";
+    bool shares = strncmp(name, "roc", 3) == 0 || strcmp(name, "calibration") == 0;
+    bool diagonal = shares || strcmp(name, "predicted_vs_actual") == 0;
+    if (shares) {
         frame.x_low = frame.y_low = 0;
         frame.x_high = frame.y_high = 1;
+    }
+    if (diagonal) { /* of what should be the same */
+        frame.x_low = frame.y_low = fmin(frame.x_low, frame.y_low);
+        frame.x_high = frame.y_high = fmax(frame.x_high, frame.y_high);
     }
     round_out(&frame.x_low, &frame.x_high);
     round_out(&frame.y_low, &frame.y_high);
@@ -170,7 +175,8 @@ write_line(const Valion__V1__Plot *plot, FILE *out)
     write_x_axis(&frame);
     if (diagonal) {
         fprintf(out, "<line class=\"ideal\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>",
-                to_x(&frame, 0), to_y(&frame, 0), to_x(&frame, 1), to_y(&frame, 1));
+                to_x(&frame, frame.x_low), to_y(&frame, frame.y_low), to_x(&frame, frame.x_high),
+                to_y(&frame, frame.y_high));
     }
     fputs("<polyline class=\"line\" points=\"", out);
     for (size_t i = 0; i < count; i++) {
@@ -183,19 +189,49 @@ write_line(const Valion__V1__Plot *plot, FILE *out)
 
 /* ---- bars ---- */
 
+/* Bars side by side for each of `count` places, from `left` to `right`; series after series in y. */
+typedef struct bars {
+    size_t count;
+    size_t series;
+    const double *edges;        /* count + 1; NULL: places are 0, 1, 2 … */
+    char *const *labels;        /* of the places; NULL: the edges tell */
+    char *const *series_labels; /* NULL: there is but one */
+} bars_t;
+
+static double
+edge_of(const bars_t *self, size_t index)
+{
+    return self->edges ? self->edges[index] : (double)index - 0.5;
+}
+
+/* Places by edges in x, or by labels. */
+static bool
+read_bars(const Valion__V1__Plot *plot, bars_t *out)
+{
+    bool by_edges = plot->n_x > 1;
+    *out = (bars_t){.count = by_edges ? plot->n_x - 1 : plot->n_labels};
+    if (out->count == 0 || out->count > POINTS_MAX) {
+        return false;
+    }
+    out->series = plot->n_y / out->count;
+    out->edges = by_edges ? plot->x : NULL;
+    out->labels = by_edges ? NULL : plot->labels;
+    out->series_labels = by_edges && plot->n_labels == out->series ? plot->labels : NULL;
+    return out->series >= 1 && out->series <= SERIES_MAX && plot->n_y == out->series * out->count &&
+           all_finite(plot->y, plot->n_y) && (!by_edges || all_finite(plot->x, plot->n_x));
+}
+
 /* Some of many labels, so that they can be read; a longer one is cut. */
 static void
-write_labels(const frame_t *self, const Valion__V1__Plot *plot, size_t count)
+write_labels(const frame_t *self, const bars_t *bars)
 {
-    size_t every = (count + LABELS_SHOWN - 1) / LABELS_SHOWN;
-    for (size_t i = 0; i < count; i += every) {
-        char number[REPORT_NUMBER];
-        const char *label =
-            plot->n_labels > 0 ? plot->labels[i] : report_text_number(plot->x[i], number);
+    size_t every = (bars->count + LABELS_SHOWN - 1) / LABELS_SHOWN;
+    for (size_t i = 0; i < bars->count; i += every) {
+        const char *label = bars->labels[i];
         char cut[4 * LABEL_CHARS + 4];
         size_t chars = 0;
         size_t at = 0;
-        for (; label[at] && chars < LABEL_CHARS && at + 8 < sizeof cut; at++) {
+        for (; label[at] && chars < LABEL_CHARS && at + 1 < sizeof cut; at++) {
             cut[at] = label[at];
             chars += ((unsigned char)label[at + 1] & 0xC0) != 0x80;
         }
@@ -208,48 +244,63 @@ write_labels(const frame_t *self, const Valion__V1__Plot *plot, size_t count)
 }
 
 static void
-write_series(const frame_t *self, const double *values, size_t count, size_t series,
-             size_t series_count)
+write_series(const frame_t *self, const bars_t *bars, const double *values, size_t series)
 {
-    double room = 0.8 / (double)series_count;
-    for (size_t i = 0; i < count; i++) {
-        double left = to_x(self, (double)i - 0.4 + room * (double)series);
-        double right = to_x(self, (double)i - 0.4 + room * (double)(series + 1));
+    for (size_t i = 0; i < bars->count; i++) {
+        double low = edge_of(bars, i);
+        double width = (edge_of(bars, i + 1) - low) * (bars->edges ? 1 : 0.8);
+        double margin = bars->edges ? 0 : 0.1;
+        double part = width / (double)bars->series;
+        double left = to_x(self, low + margin + part * (double)series);
+        double right = to_x(self, low + margin + part * (double)(series + 1));
         double top = to_y(self, fmax(values[i], 0));
         double bottom = to_y(self, fmin(values[i], 0));
         fprintf(self->out,
                 "<rect class=\"bar%zu\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
-                series_count - series, left, top, fmax(right - left - 0.5, 0.5), bottom - top);
+                bars->series - series, left, top, fmax(right - left - 0.5, 0.5), bottom - top);
+    }
+}
+
+static void
+write_legend(const frame_t *self, const bars_t *bars)
+{
+    static const char *const usual[SERIES_MAX] = {"reference", "current"};
+    for (size_t i = 0; i < bars->series && bars->series > 1; i++) {
+        int x = WIDTH - 170 + (int)i * 85;
+        fprintf(self->out,
+                "<rect class=\"bar%zu\" x=\"%d\" y=\"2\" width=\"9\" height=\"9\"/>"
+                "<text class=\"tick\" x=\"%d\" y=\"11\">",
+                bars->series - i, x, x + 13);
+        report_text_html(self->out, bars->series_labels ? bars->series_labels[i] : usual[i]);
+        fputs("</text>", self->out);
     }
 }
 
 static bool
 write_bars(const Valion__V1__Plot *plot, FILE *out)
 {
-    size_t count = plot->n_labels > 0 ? plot->n_labels : plot->n_x;
-    size_t series = count > 0 ? plot->n_y / count : 0;
-    if (count == 0 || count > POINTS_MAX || series < 1 || series > SERIES_MAX ||
-        plot->n_y != series * count || !all_finite(plot->y, plot->n_y) ||
-        (plot->n_labels == 0 && !all_finite(plot->x, count))) {
+    bars_t bars;
+    if (!read_bars(plot, &bars)) {
         return false;
     }
-    frame_t frame = {.out = out, .x_low = -0.6, .x_high = (double)count - 0.4};
+    frame_t frame = {.out = out, .x_low = edge_of(&bars, 0), .x_high = edge_of(&bars, bars.count)};
+    if (bars.edges) {
+        find_bounds(bars.edges, bars.count + 1, &frame.x_low, &frame.x_high);
+        round_out(&frame.x_low, &frame.x_high);
+    }
     find_bounds(plot->y, plot->n_y, &frame.y_low, &frame.y_high);
     round_out(&frame.y_low, &frame.y_high);
     begin(&frame, plot);
     write_y_axis(&frame);
-    write_labels(&frame, plot, count);
-    for (size_t i = 0; i < series; i++) {
-        write_series(&frame, plot->y + i * count, count, i, series);
+    if (bars.labels) {
+        write_labels(&frame, &bars);
+    } else {
+        write_x_axis(&frame);
     }
-    if (series == 2) {
-        fprintf(out,
-                "<rect class=\"bar2\" x=\"%d\" y=\"2\" width=\"9\" height=\"9\"/>"
-                "<text class=\"tick\" x=\"%d\" y=\"11\">reference</text>"
-                "<rect class=\"bar1\" x=\"%d\" y=\"2\" width=\"9\" height=\"9\"/>"
-                "<text class=\"tick\" x=\"%d\" y=\"11\">current</text>",
-                WIDTH - 150, WIDTH - 137, WIDTH - 70, WIDTH - 57);
+    for (size_t i = 0; i < bars.series; i++) {
+        write_series(&frame, &bars, plot->y + i * bars.count, i);
     }
+    write_legend(&frame, &bars);
     write_titles(&frame, plot);
     return true;
 }

@@ -1,8 +1,8 @@
 /*
  * report_plot - a plot of a report's appendix as SVG within an HTML page.
  *
- *   line    y over x; "roc" and "calibration" with the diagonal beside them
- *   bars    y a label, or a number in x; as many series as y has that many values
+ *   line    y over x; "roc", "calibration" and "predicted_vs_actual" with the diagonal beside them
+ *   bars    by labels, or between the edges in x; y has one or two series of as many values
  *   matrix  rows and columns by labels, y row by row; what was true is a row
  *
  * Colours are the page's. A plot that makes no sense is left out. Pure.

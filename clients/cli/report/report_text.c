@@ -10,7 +10,7 @@ enum { HEX_SHORT = 12, US_PER_S = 1000000 };
 
 /* Beyond these, powers of ten are easier to read. */
 static const double GROUPED_FROM = 1e3;
-static const double GROUPED_TO = 1e15;
+static const double GROUPED_TO = 1e8;
 
 void
 report_text_html(FILE *out, const char *text)

@@ -16,7 +16,7 @@ void report_text_html(FILE *out, const char *text);
 /* Within a line or a cell of a table. */
 void report_text_markdown(FILE *out, const char *text);
 
-/* Four digits that count, and from a thousand on all before the point, by threes; "-" for what is not
+/* Four digits that count, and from a thousand to a hundred millions all before the point, by threes; "-" for what is not
  * finite. Returns `out`. */
 const char *report_text_number(double value, char out[REPORT_NUMBER]);
 
