@@ -154,6 +154,13 @@ add_text(vln_digest_t *sum, const char *text)
     vln_digest_add(sum, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
+static void
+add_byte(vln_digest_t *sum, int value)
+{
+    const uint8_t byte = (uint8_t)value;
+    vln_digest_add(sum, &byte, 1);
+}
+
 /* What a table follows from: bytes and how they are read. */
 static void
 make_key(const Valion__V1__Dataset *record, const vln_csv_options_t *options,
@@ -162,7 +169,7 @@ make_key(const Valion__V1__Dataset *record, const vln_csv_options_t *options,
     vln_digest_t *sum = vln_digest_begin();
     vln_digest_add(sum, record->digest.data, VLN_DIGEST_BYTES);
     vln_digest_add(sum, &options->delimiter, 1);
-    vln_digest_add(sum, &(uint8_t){options->bad_is_missing}, 1);
+    add_byte(sum, options->bad_is_missing);
     for (size_t i = 0; options->missing && options->missing[i]; i++) {
         add_text(sum, options->missing[i]);
     }
@@ -170,8 +177,8 @@ make_key(const Valion__V1__Dataset *record, const vln_csv_options_t *options,
     for (size_t i = 0; i < options->column_count; i++) {
         const vln_csv_column_t *column = &options->columns[i];
         add_text(sum, column->name);
-        vln_digest_add(sum, &(uint8_t){(uint8_t)column->type}, 1);
-        vln_digest_add(sum, &(uint8_t){column->optional}, 1);
+        add_byte(sum, (int)column->type);
+        add_byte(sum, column->optional);
     }
     vln_digest_end(&sum, key);
 }

@@ -58,13 +58,14 @@ validator_models_key(const Valion__V1__Version *record, Valion__V1__Engine engin
                      uint8_t key[VLN_DIGEST_BYTES])
 {
     const ProtobufCMessage *signature = &record->signature->base;
+    const uint8_t chosen = (uint8_t)engine;
     size_t size = protobuf_c_message_get_packed_size(signature);
     uint8_t *packed = vln_calloc(1, size + 1);
     protobuf_c_message_pack(signature, packed);
     vln_digest_t *sum = vln_digest_begin();
     add_artifact(sum, record, "model");
     add_artifact(sum, record, "preprocessor");
-    vln_digest_add(sum, &(uint8_t){(uint8_t)engine}, 1);
+    vln_digest_add(sum, &chosen, 1);
     vln_digest_add(sum, packed, size);
     vln_digest_end(&sum, key);
     free(packed);

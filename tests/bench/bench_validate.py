@@ -4,7 +4,8 @@ same work in Python.
     bench_validate.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [--data FOLDER]
         [--count 200] [--rows N]
 
-One validator with one slot, jobs one after the other from its queue; the checks are the original's five
+One validator that is kept on one processor; its slots (3) share it, so that one computes while another
+waits for the bus. The checks are the original's five
 without fits, regression metrics and drift. `--data` is a folder with california's files; without it
 there is nothing to judge. `--rows` repeats the rows until there are so many on each side. Python's side
 needs python3-sklearn, python3-scipy and python3-pandas, and is left out where they are not there.
@@ -22,6 +23,7 @@ parser.add_argument("--data", default=os.environ.get("VALION_TEST_DATA"))
 parser.add_argument("--count", type=int, default=200)
 parser.add_argument("--rows", type=int, default=0)
 parser.add_argument("--model", default="gbr.onnx")
+parser.add_argument("--slots", type=int, default=3)
 args = parser.parse_args()
 sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
 if not args.data:
@@ -35,7 +37,7 @@ TARGET = "median_house_value"
 folder = os.path.join(args.data, "california")
 model_path = os.path.join(folder, "models", args.model)
 work = os.path.join(args.var, "rows")
-os.environ["VALION_SLOTS"] = "1"
+os.environ["VALION_SLOTS"] = str(args.slots)
 suite = Suite(args.root, args.bin, os.path.join(args.var, "suite"), 24901, trainer=0, validator=1)
 
 
@@ -98,6 +100,11 @@ def measure(admin):
     return took
 
 
+def keep_on_one_processor():
+    for thread in os.listdir(f"/proc/{suite.pid('validator0')}/task"):
+        os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
+
+
 def run(*words):
     done = subprocess.run(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.stdout.split() if done.returncode == 0 else []
@@ -116,6 +123,7 @@ suite.up()
 try:
     admin = Person(suite)
     prepare(admin, paths)
+    keep_on_one_processor()
     took = measure(admin)
     rounds = str(max(5, min(args.count, 200) // (100 if args.rows > 100000 else 1)))
     bare = run(os.path.join(args.bin, "bench_validate"), model_path, paths["ref"], paths["cur"],

@@ -101,18 +101,17 @@ find_metric(const Valion__V1__Report *report, const char *name)
     return NULL;
 }
 
+/* `named` is one of the two; the other may be NULL. */
 static void
-compare_check(const compare_t *self, const Valion__V1__CheckResult *first,
-              const Valion__V1__CheckResult *second)
+compare_check(const compare_t *self, const Valion__V1__CheckResult *named,
+              const Valion__V1__CheckResult *first, const Valion__V1__CheckResult *second)
 {
     char what[WHAT_MAX];
-    const char *name = first ? first->name : second->name;
-    snprintf(what, sizeof what, "check %s", name);
+    snprintf(what, sizeof what, "check %s", named->name);
     compare_texts(self, what, first ? report_text_status(first->status) : "",
                   second ? report_text_status(second->status) : "");
-    const Valion__V1__CheckResult *either = first ? first : second;
-    snprintf(what, sizeof what, "check %s, %s", name,
-             either->statistic_name ? either->statistic_name : "statistic");
+    snprintf(what, sizeof what, "check %s, %s", named->name,
+             named->statistic_name ? named->statistic_name : "statistic");
     const double *left = first && first->has_statistic ? &first->statistic : NULL;
     const double *right = second && second->has_statistic ? &second->statistic : NULL;
     if (left || right) {
@@ -125,11 +124,12 @@ compare_checks(const compare_t *self, const Valion__V1__Report *first,
                const Valion__V1__Report *second)
 {
     for (size_t i = 0; i < first->n_checks; i++) {
-        compare_check(self, first->checks[i], find_check(second, first->checks[i]->name));
+        compare_check(self, first->checks[i], first->checks[i],
+                      find_check(second, first->checks[i]->name));
     }
     for (size_t i = 0; i < second->n_checks; i++) {
         if (!find_check(first, second->checks[i]->name)) {
-            compare_check(self, NULL, second->checks[i]);
+            compare_check(self, second->checks[i], NULL, second->checks[i]);
         }
     }
 }
