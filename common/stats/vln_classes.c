@@ -291,8 +291,8 @@ vln_classes_brier(const int32_t *truth, const double *probabilities, size_t n, s
 static size_t
 bin_of(double probability)
 {
-    double at = floor(probability * VLN_CALIBRATION_BINS);
-    return at < 0 ? 0 : at >= VLN_CALIBRATION_BINS ? VLN_CALIBRATION_BINS - 1 : (size_t)at;
+    double at = floor(probability * (double)VLN_CALIBRATION_BINS);
+    return at < 0 ? 0 : at >= (double)VLN_CALIBRATION_BINS ? VLN_CALIBRATION_BINS - 1 : (size_t)at;
 }
 
 static void

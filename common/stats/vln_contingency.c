@@ -202,7 +202,7 @@ urn_draw(const urn_t *self, vln_draw_t *random)
     if (self->least >= self->most) {
         return self->least;
     }
-    return self->marked <= FEW ? draw_few(self, random) : draw_many(self, random);
+    return self->marked <= (double)FEW ? draw_few(self, random) : draw_many(self, random);
 }
 
 /* ---- p-values ---- */

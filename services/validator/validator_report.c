@@ -1,5 +1,6 @@
 #include "validator_report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "vln_pb.h"
@@ -49,17 +50,42 @@ is_cut(Valion__V1__CheckResult *const *whole, const Valion__V1__Report *report)
     return false;
 }
 
-/* Every column of every check, and the plots, as an artifact that the report names. */
+static int
+by_loss(const void *left, const void *right)
+{
+    const Valion__V1__KeyNumber *a = *(Valion__V1__KeyNumber *const *)left;
+    const Valion__V1__KeyNumber *b = *(Valion__V1__KeyNumber *const *)right;
+    return a->value > b->value ? -1 : a->value < b->value;
+}
+
+static Valion__V1__KeyNumber **
+list_importance(const check_importance_t *importance, vln_arena_t *arena, size_t *count)
+{
+    Valion__V1__KeyNumber **list = vln_arena_alloc(arena, (importance->count + 1) * sizeof *list);
+    for (size_t i = 0; i < importance->count; i++) {
+        list[i] = vln_arena_alloc(arena, sizeof **list);
+        valion__v1__key_number__init(list[i]);
+        list[i]->key = vln_arena_strdup(arena, importance->losses[i].column);
+        list[i]->has_value = 1;
+        list[i]->value = importance->losses[i].loss;
+    }
+    *count = importance->count;
+    qsort(list, *count, sizeof *list, by_loss);
+    return list;
+}
+
+/* Every column of every check, plots and importance, as an artifact that the report names. */
 static bool
 store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult **whole,
-               plots_t *plots, Valion__V1__Report *report)
+               const validator_beside_t *beside, Valion__V1__Report *report)
 {
     uint8_t *digest = vln_arena_alloc(task->arena, VLN_DIGEST_BYTES);
     Valion__V1__Appendix appendix = VALION__V1__APPENDIX__INIT;
     appendix.checks = whole;
     appendix.n_checks = report->n_checks;
-    appendix.plots = plots->list;
-    appendix.n_plots = plots->count;
+    appendix.plots = beside->plots->list;
+    appendix.n_plots = beside->plots->count;
+    appendix.importance = list_importance(beside->importance, task->arena, &appendix.n_importance);
     report->has_appendix_digest = 1;
     report->appendix_digest = validator_borrow(digest, VLN_DIGEST_BYTES);
     return validator_store(worker, task, "appendix", &appendix.base, digest);
@@ -67,7 +93,8 @@ store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult *
 
 /* The report is cut until it is within its bounds; with an appendix, if there is something for it. */
 static bool
-fit(vln_worker_t *worker, vln_task_t *task, plots_t *plots, Valion__V1__Report *report)
+fit(vln_worker_t *worker, vln_task_t *task, const validator_beside_t *beside,
+    Valion__V1__Report *report)
 {
     vln_arena_t *arena = task->arena;
     size_t count = report->n_checks;
@@ -82,8 +109,9 @@ fit(vln_worker_t *worker, vln_task_t *task, plots_t *plots, Valion__V1__Report *
         shown /= 2;
         show(whole, shown, report);
     }
-    return (plots->count == 0 && !is_cut(whole, report)) ||
-           store_appendix(worker, task, whole, plots, report);
+    bool beyond = beside->plots->count > 0 || beside->importance->count > 0;
+    return (!beyond && !is_cut(whole, report)) ||
+           store_appendix(worker, task, whole, beside, report);
 }
 
 /* ---- keeping ---- */
@@ -141,7 +169,7 @@ validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report
     uint8_t id[VLN_ID_BYTES];
     *kept = NULL;
     *reply = (vln_reply_t){0};
-    if (!fit(worker, task, beside->plots, report)) {
+    if (!fit(worker, task, beside, report)) {
         return false;
     }
     for (size_t i = 0; i < report->n_checks; i++) {

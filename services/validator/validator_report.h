@@ -9,10 +9,11 @@
 #include "validator.h"
 #include "valion/v1/registry.pb-c.h"
 
-/* What a report does not hold itself: how long each check took, and its plots. */
+/* What a report does not hold itself: how long each check took, its plots, importance. */
 typedef struct validator_beside {
     const int64_t *durations_ms;
     plots_t *plots;
+    const check_importance_t *importance;
 } validator_beside_t;
 
 /*

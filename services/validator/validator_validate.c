@@ -14,6 +14,7 @@
 #include "stored_profile.h"
 #include "validator_baseline.h"
 #include "validator_custom.h"
+#include "validator_importance.h"
 #include "validator_refit.h"
 #include "validator_report.h"
 #include "validator_rows.h"
@@ -45,6 +46,8 @@ typedef struct validation {
     size_t baseline_count;
     validator_custom_t custom;
     check_refit_t refit;
+    check_importance_t importance;
+    check_cost_t cost;
     check_context_t context;
     Valion__V1__Report report;
     plots_t plots;
@@ -364,11 +367,15 @@ ask_model(validation_t *self)
         return false;
     }
     report_engine(self);
+    int64_t asked_us = vln_mono_us();
     vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
                                           vln_table_rows(table), &self->answers, &outcome);
     if (err != VLN_OK) {
         return end_outcome(self, err, &outcome);
     }
+    self->cost = (check_cost_t){.bytes = validator_opened_bytes(&self->version.opened),
+                                .predict_us = vln_mono_us() - asked_us,
+                                .rows = vln_table_rows(table)};
     if (truth_fits(&self->truth, &self->answers, why) != VLN_OK) {
         vln_task_fail(self->task, false, "the model: %s", why);
         return false;
@@ -520,6 +527,36 @@ find_inputs(validation_t *self)
 }
 
 static bool
+has_kind(const validation_t *self, const char *kind)
+{
+    for (size_t i = 0; i < self->policy->n_checks; i++) {
+        if (strcmp(self->policy->checks[i]->kind, kind) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+read_importance(validation_t *self)
+{
+    vln_outcome_t outcome;
+    const validator_importance_subject_t subject = {.predictor = self->version.opened.predictor,
+                                                    .table = self->rows.table,
+                                                    .truth = &self->truth,
+                                                    .answers = &self->answers,
+                                                    .inputs = self->context.inputs,
+                                                    .input_count = self->context.input_count,
+                                                    .seed = seed_of(self)};
+    if (!self->is_asked || !has_kind(self, "importance")) {
+        return true;
+    }
+    vln_err_t err = validator_importance(self->task, &subject, &self->importance, &outcome);
+    self->context.importance = &self->importance;
+    return err == VLN_OK || end_outcome(self, err, &outcome);
+}
+
+static bool
 run_checks(validation_t *self)
 {
     Valion__V1__Report *report = &self->report;
@@ -529,11 +566,15 @@ run_checks(validation_t *self)
     self->context.target = self->target;
     self->context.predictions = self->is_asked ? &self->predictions : NULL;
     self->context.answers = self->is_asked ? &self->answers : NULL;
-    self->context.seed = self->spec->has_seed ? self->spec->seed : DEFAULT_SEED;
+    self->context.seed = seed_of(self);
     self->context.reference = (check_reference_t){self->reference.table, self->profile};
     self->context.baselines = self->baselines;
     self->context.baseline_count = self->baseline_count;
+    self->context.cost = self->is_asked ? &self->cost : NULL;
     find_inputs(self);
+    if (!read_importance(self)) {
+        return false;
+    }
     report->checks = vln_arena_alloc(self->task->arena, (count + 1) * sizeof(void *));
     for (size_t i = 0; i < count; i++) {
         if (vln_task_is_stopped(self->task)) {
@@ -691,7 +732,7 @@ run(validation_t *self)
         return;
     }
     finish(self);
-    const validator_beside_t beside = {self->durations_ms, &self->plots};
+    const validator_beside_t beside = {self->durations_ms, &self->plots, &self->importance};
     if (validator_report_keep(self->worker, self->task, &self->report, &beside, &kept, &reply)) {
         end_done(self, kept);
     }

@@ -553,6 +553,38 @@ class Killed(Case):
         self.assertEqual(admin.report(result.report_id).task_id, job_id)
 
 
+class Importance(Case):
+    def test_tells_what_each_column_is_worth_to_the_model(self):
+        name = policy("importance", check("importance"))
+        _, report = self.validate(policy=name)
+        found = report.checks[0]
+        self.assertEqual((found.status, found.columns_tested), (PASS, 0), found)
+        self.assertEqual(found.columns[0].column, "area")
+        losses = [each.effect for each in found.columns]
+        self.assertEqual((len(losses), losses), (7, sorted(losses, reverse=True)))
+        appendix = evidence_pb2.Appendix.FromString(admin.load(report.appendix_digest))
+        self.assertEqual([each.value for each in appendix.importance], losses)
+        self.assertEqual(self.validate(policy=name)[1].digest, report.digest)
+        self.assertNotEqual(self.validate(policy=name, seed=7)[1].checks[0].columns[0].effect,
+                            losses[0])
+
+    def test_one_column_may_not_carry_more_than_the_policy_says(self):
+        _, report = self.validate(policy=policy("even", check("importance", thresholds={
+            "share_max": 0.2})))
+        self.assertEqual(report.checks[0].status, WARN)
+        self.assertGreater(report.checks[0].statistic, 0.2)
+
+    def test_files_and_answers_have_a_budget(self):
+        for limits, status in (({"size_bytes": 1e9, "ms_per_1000_rows": 1e6}, PASS),
+                               ({"size_bytes": 1000}, FAIL), ({"ms_per_1000_rows": 1e-9}, FAIL)):
+            name = policy(f"budget-{len(limits)}-{status}", check("budget", thresholds=limits))
+            self.assertEqual(self.validate(policy=name)[1].checks[0].status, status, limits)
+        first = self.validate(policy=policy("size", check("budget", thresholds={
+            "size_bytes": 1e9})))[1]
+        self.assertEqual(self.validate(policy="size")[1].digest, first.digest,
+                         "no time is in it where none is asked for")
+
+
 class CustomChecks(Case):
     """Checks that a worker of somebody's answers: the program that the docs show."""
     worker = None

@@ -34,14 +34,15 @@ typedef struct frame {
 static double
 to_x(const frame_t *self, double x)
 {
-    return LEFT + (x - self->x_low) / (self->x_high - self->x_low) * (WIDTH - LEFT - RIGHT);
+    return (double)LEFT +
+           (x - self->x_low) / (self->x_high - self->x_low) * (double)(WIDTH - LEFT - RIGHT);
 }
 
 static double
 to_y(const frame_t *self, double y)
 {
-    return HEIGHT - BOTTOM -
-           (y - self->y_low) / (self->y_high - self->y_low) * (HEIGHT - TOP - BOTTOM);
+    return (double)(HEIGHT - BOTTOM) -
+           (y - self->y_low) / (self->y_high - self->y_low) * (double)(HEIGHT - TOP - BOTTOM);
 }
 
 static bool
@@ -68,7 +69,7 @@ find_bounds(const double *values, size_t count, double *low, double *high)
 static double
 find_step(double low, double high)
 {
-    double rough = (high - low) / TICKS;
+    double rough = (high - low) / (double)TICKS;
     double power = pow(10, floor(log10(rough)));
     double digit = rough / power;
     return power * (digit > 5 ? 10 : digit > 2 ? 5 : digit > 1 ? 2 : 1);

@@ -48,6 +48,9 @@ static const policy_parameter_t parameters[] = {
     {"stability",     "folds",                          5,       2,         100,      "folds"},
     {"bias",          "bias_pass",                      0.1,     0,         LARGEST,  "PASS up to this |mean residual| / its standard deviation"},
     {"bias",          "bias_warn",                      0.2,     0,         LARGEST,  "WARN up to this, FAIL above"},
+    {"importance",    "share_max",                      1,       0,         1,        "WARN when one column carries a larger share of all that permuting costs"},
+    {"budget",        "size_bytes",                     NAN,     0,         LARGEST,  "the model's files have at most so many bytes"},
+    {"budget",        "ms_per_1000_rows",               NAN,     0,         LARGEST,  "1,000 rows are answered in at most so many milliseconds"},
     {"data_quality",  "missing_threshold",              0.05,    0,         1,        "an issue: a larger share of cells is missing"},
     {"data_quality",  "outlier_threshold",              0.10,    0,         LARGEST,  "an issue: more outlier cells for each row"},
     {"data_quality",  "duplicate_threshold",            0.01,    0,         1,        "an issue: a larger share of rows is a repetition"},
@@ -60,8 +63,8 @@ static const policy_parameter_t parameters[] = {
 /* clang-format on */
 
 static const char *const kinds[] = {
-    "performance",  "data_drift",       "stability",  "bias",
-    "data_quality", "metric_threshold", "expression",
+    "performance",      "data_drift", "stability", "bias",       "data_quality",
+    "metric_threshold", "importance", "budget",    "expression",
 };
 
 /* ---- kinds ---- */

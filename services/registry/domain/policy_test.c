@@ -83,9 +83,9 @@ Test(policy, the_choice_does_not_depend_on_the_order_given)
 
 Test(policy, kinds_are_those_of_the_list_and_custom_ones)
 {
-    static const char *const known[] = {"performance", "data_drift",       "stability",
-                                        "bias",        "data_quality",     "metric_threshold",
-                                        "expression",  "check:my-checks.1"};
+    static const char *const known[] = {"performance",  "data_drift",       "stability",  "bias",
+                                        "data_quality", "metric_threshold", "importance", "budget",
+                                        "expression",   "check:my-checks.1"};
     static const char *const unknown[] = {
         "", "Performance", "drift", "check:", "check:.hidden", "check:a b", "check:a/b"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -102,7 +102,7 @@ Test(policy, every_parameter_is_of_a_kind_that_there_is_and_its_default_is_in_ra
 {
     size_t count = 0;
     const policy_parameter_t *rows = policy_parameters(&count);
-    cr_assert(count == 43);
+    cr_assert(count == 46);
     for (size_t i = 0; i < count; i++) {
         cr_expect(policy_kind_is_known(rows[i].kind) && strlen(rows[i].meaning) > 4);
         cr_expect(policy_parameter_find(rows[i].kind, rows[i].name) == &rows[i], "%s twice",

@@ -26,6 +26,8 @@ static const struct kind {
     {"bias",             check_bias,             true,  "Look at the features that were chosen and how they are prepared."},
     {"data_quality",     check_data_quality,     false, "Clean the data: missing values, outliers, repeated rows."},
     {"metric_threshold", check_metric_threshold, true,  "Improve the model, or keep the version that it is compared with."},
+    {"importance",       check_importance,       true,  "See whether the model leans on a column that will not be there, or that tells the target."},
+    {"budget",           check_budget,           false, "Make the model smaller, or give it more room."},
     {"expression",       check_expression,       false, "Look at the numbers that the condition names."},
 };
 /* clang-format on */

@@ -52,6 +52,27 @@ typedef struct check_refit {
     const char *why; /* it was not done */
 } check_refit_t;
 
+/* What permuting a column costs the model. */
+typedef struct check_loss {
+    const char *column;
+    double loss; /* of the metric; negative: it did better by chance */
+} check_loss_t;
+
+typedef struct check_importance {
+    check_loss_t *losses;
+    size_t count;
+    const char *metric_name; /* lower is better */
+    double metric;           /* of the rows as they are */
+    size_t rows;
+} check_importance_t;
+
+/* What the model costs. */
+typedef struct check_cost {
+    size_t bytes; /* of its files */
+    int64_t predict_us;
+    size_t rows;
+} check_cost_t;
+
 /* All of it is borrowed. */
 typedef struct check_context {
     vln_arena_t *arena;
@@ -61,6 +82,8 @@ typedef struct check_context {
     size_t input_count;
     const check_predictions_t *predictions; /* NULL: no model was asked, or there is no target */
     const check_refit_t *refit;             /* NULL: nobody asked for it */
+    const check_importance_t *importance;   /* likewise */
+    const check_cost_t *cost;               /* NULL: no model was asked */
     const vln_sandbox_result_t *answers;    /* of all rows; NULL: no model was asked */
     const vln_sandbox_result_t *reference_answers; /* of the reference's; NULL: not asked */
     uint64_t seed;                                 /* of everything that is drawn */

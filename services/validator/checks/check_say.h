@@ -70,6 +70,8 @@ check_fn check_stability;
 check_fn check_bias;
 check_fn check_data_quality;
 check_fn check_metric_threshold;
+check_fn check_importance;
+check_fn check_budget;
 check_fn check_expression;
 check_fn check_absent;
 

@@ -790,3 +790,45 @@ Test(check, the_same_input_gives_the_same_bytes)
     valion__v1__check_result__pack(second, right);
     cr_expect_arr_eq(left, right, size);
 }
+
+/* ---- importance, budget ---- */
+
+Test(check, importance_tells_the_column_that_carries_most)
+{
+    check_loss_t losses[] = {{"rooms", 1}, {"area", 3}, {"noise", -0.5}};
+    check_importance_t importance = {losses, 3, "mean squared error", 2, 200};
+    golden_regression();
+    support_begin(&spec, "importance");
+    context.importance = &importance;
+    const Valion__V1__CheckResult *result = run();
+    cr_expect_eq(result->status, CHECK_PASS);
+    cr_expect_eq(result->statistic, 0.75);
+    cr_expect_str_eq(result->columns[0]->column, "area");
+    cr_expect_str_eq(result->columns[2]->column, "noise");
+    must_say(result, "permuting 'area' costs the model most: 0.75");
+    support_threshold(&spec, "share_max", 0.7);
+    cr_expect_eq(run()->status, CHECK_WARN);
+    context.importance = NULL;
+    cr_expect_eq(run()->status, CHECK_INCONCLUSIVE);
+}
+
+Test(check, budget_is_of_bytes_and_of_time)
+{
+    check_cost_t cost = {.bytes = 1000, .predict_us = 8000, .rows = 4000};
+    support_begin(&spec, "budget");
+    cr_expect_eq(run()->status, CHECK_INCONCLUSIVE, "no model was asked");
+    context.cost = &cost;
+    cr_expect_eq(run()->status, CHECK_INCONCLUSIVE, "there is no limit");
+    support_threshold(&spec, "size_bytes", 1000);
+    cr_expect_eq(run()->status, CHECK_PASS);
+    cr_expect_eq(run()->n_numbers, 1, "no time is told");
+    support_threshold(&spec, "ms_per_1000_rows", 2);
+    cr_expect_eq(run()->status, CHECK_PASS);
+    cr_expect_eq(run()->statistic, 2);
+    cost.predict_us = 8001;
+    cr_expect_eq(run()->status, CHECK_FAIL);
+    cost.predict_us = 10;
+    cost.bytes = 1001;
+    cr_expect_eq(run()->status, CHECK_FAIL);
+    cr_expect_str_eq(run()->statistic_name, "size_bytes");
+}

@@ -228,7 +228,8 @@ compare_missing(drift_comparison_t *self)
     }
     double then = round((double)values->n_reference / (1 - values->missing_reference));
     double now = round((double)values->n_current / (1 - values->missing_current));
-    if (!(then >= MISSING_ROWS_MIN) || !(now >= MISSING_ROWS_MIN) || !isfinite(then + now)) {
+    if (!(then >= (double)MISSING_ROWS_MIN) || !(now >= (double)MISSING_ROWS_MIN) ||
+        !isfinite(then + now)) {
         return;
     }
     drift_test_t *test = add_test(self, values->column);

@@ -138,16 +138,24 @@ rows_join(const rows_part_t *parts, size_t count, size_t max_rows, vln_table_t *
 }
 
 vln_table_t *
-rows_select(const vln_column_t *const *columns, size_t count, size_t rows)
+rows_select_permuted(const vln_column_t *const *columns, size_t count, size_t rows,
+                     const char *permuted, const size_t *order)
 {
     vln_table_t *table = vln_table_new();
     vln_table_set_rows(table, rows);
     for (size_t i = 0; i < count; i++) {
         vln_column_t *to = vln_table_add(table, columns[i]->name, columns[i]->type);
         vln_assert(to);
+        bool moves = permuted && strcmp(columns[i]->name, permuted) == 0;
         for (size_t row = 0; row < rows; row++) {
-            copy_cell(columns[i], row, to, row);
+            copy_cell(columns[i], moves ? order[row] : row, to, row);
         }
     }
     return table;
+}
+
+vln_table_t *
+rows_select(const vln_column_t *const *columns, size_t count, size_t rows)
+{
+    return rows_select_permuted(columns, count, rows, NULL, NULL);
 }

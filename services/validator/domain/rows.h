@@ -30,4 +30,8 @@ VLN_MUST_USE vln_err_t rows_join(const rows_part_t *parts, size_t count, size_t 
 /* These columns of a table, which are of one table and named once; yours. */
 vln_table_t *rows_select(const vln_column_t *const *columns, size_t count, size_t rows);
 
+/* Likewise, but row i of the column of that name is row order[i] of it. */
+vln_table_t *rows_select_permuted(const vln_column_t *const *columns, size_t count, size_t rows,
+                                  const char *permuted, const size_t *order);
+
 #endif
