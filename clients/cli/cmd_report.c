@@ -5,6 +5,7 @@
 #include <valion/v1/registry.pb-c.h>
 
 #include "vln_id.h"
+#include "vln_pb.h"
 
 #include "cli.h"
 #include "cli_file.h"
@@ -136,26 +137,13 @@ show_report(const cli_t *cli, const Valion__V1__Report *report)
     }
 }
 
-static void *
-allocate(void *arena, size_t size)
-{
-    return vln_arena_try_alloc(arena, size);
-}
-
-static void
-release(void *arena, void *memory)
-{
-    (void)arena;
-    (void)memory;
-}
-
 /* Every column and the plots; a report without an appendix has its page all the same. */
 static cli_exit_t
 write_page(cli_t *cli, const Valion__V1__Report *report)
 {
     report_page_t page = {.report = report};
     vln_arena_t *arena = vln_arena_new(APPENDIX_BUDGET);
-    ProtobufCAllocator allocator = {allocate, release, arena};
+    ProtobufCAllocator allocator = vln_pb_allocator(arena);
     cli_exit_t code = CLI_OK;
     if (report->appendix_digest.len == VLN_DIGEST_BYTES) {
         size_t size = 0;

@@ -411,6 +411,12 @@ arena_free(void *arena, void *piece)
     (void)piece;
 }
 
+ProtobufCAllocator
+vln_pb_allocator(vln_arena_t *arena)
+{
+    return (ProtobufCAllocator){.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+}
+
 vln_err_t
 vln_pb_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
               vln_arena_t *arena, ProtobufCMessage **out, vln_pb_scan_t *scan)
@@ -420,8 +426,7 @@ vln_pb_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes
     if (err) {
         return err;
     }
-    ProtobufCAllocator allocator = {
-        .alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+    ProtobufCAllocator allocator = vln_pb_allocator(arena);
     *out = protobuf_c_message_unpack(descriptor, &allocator, size, bytes);
     if (!*out) {
         scan->why = "a required field is missing, or the arena is full";

@@ -45,6 +45,10 @@ VLN_MUST_USE vln_err_t vln_pb_unpack(const ProtobufCMessageDescriptor *descripto
                                      const uint8_t *bytes, size_t size, vln_arena_t *arena,
                                      ProtobufCMessage **out, vln_pb_scan_t *scan);
 
+/* For protobuf-c's own unpacking where the bytes were bounded otherwise: pieces of the arena, which end
+ * with it. */
+ProtobufCAllocator vln_pb_allocator(vln_arena_t *arena);
+
 /* Packed into the arena; `*size` is its length. Never NULL. */
 uint8_t *vln_pb_pack(const ProtobufCMessage *message, vln_arena_t *arena, size_t *size);
 

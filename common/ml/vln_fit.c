@@ -33,6 +33,32 @@ vln_fit_numbers_end(vln_fit_numbers_t *self)
     *self = (vln_fit_numbers_t){0};
 }
 
+static float *
+copy_part(const float *values, size_t width, vln_fold_t fold, size_t rows, bool inside)
+{
+    size_t count = inside ? fold.rows : rows - fold.rows;
+    float *out = vln_calloc(count * width + 1, sizeof *out);
+    size_t end = fold.start + fold.rows;
+    if (inside) {
+        memcpy(out, values + fold.start * width, fold.rows * width * sizeof *out);
+    } else {
+        memcpy(out, values, fold.start * width * sizeof *out);
+        memcpy(out + fold.start * width, values + end * width, (rows - end) * width * sizeof *out);
+    }
+    return out;
+}
+
+vln_fit_numbers_t
+vln_fit_numbers_part(const vln_fit_numbers_t *all, size_t columns, vln_fold_t fold, bool inside)
+{
+    return (vln_fit_numbers_t){.cells = copy_part(all->cells, columns, fold, all->rows, inside),
+                               .labels = copy_part(all->labels, 1, fold, all->rows, inside),
+                               .weights = all->weights && !inside
+                                              ? copy_part(all->weights, 1, fold, all->rows, false)
+                                              : NULL,
+                               .rows = inside ? fold.rows : all->rows - fold.rows};
+}
+
 void
 vln_fitted_end(vln_fitted_t *self)
 {

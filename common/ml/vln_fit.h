@@ -7,6 +7,7 @@
 #ifndef VLN_FIT_H
 #define VLN_FIT_H
 
+#include "vln_fold.h"
 #include "vln_recipe.h"
 
 enum { VLN_FIT_WHY = 640 };
@@ -64,6 +65,9 @@ vln_fit_ending_t vln_fit_run(const vln_fit_config_t *config, const vln_fit_t *fi
                              vln_fitted_t *out, char why[VLN_FIT_WHY]);
 void vln_fitted_end(vln_fitted_t *self);
 
+/* A copy of the fold's rows, or of all others; weights are of those that are fitted, so a fold has none. */
+vln_fit_numbers_t vln_fit_numbers_part(const vln_fit_numbers_t *all, size_t columns,
+                                       vln_fold_t fold, bool inside);
 void vln_fit_numbers_end(vln_fit_numbers_t *self);
 
 #endif

@@ -332,18 +332,25 @@ vln_predictor_assumed_order(const vln_predictor_t *self)
 
 /* ---- rows ---- */
 
-static vln_err_t
-bind(vln_predictor_t *self, const vln_table_t *table, vln_model_binding_t *binding,
-     vln_outcome_t *outcome)
+vln_err_t
+vln_predictor_bind(const Valion__V1__Signature *signature, const vln_table_t *table,
+                   vln_arena_t *arena, vln_model_binding_t *out, char why[VLN_MODEL_WHY])
 {
     size_t count = vln_table_columns(table);
-    vln_model_column_t *columns = vln_arena_alloc(self->call_arena, count * sizeof *columns + 1);
-    char why[VLN_MODEL_WHY];
+    vln_model_column_t *columns = vln_arena_alloc(arena, count * sizeof *columns + 1);
     for (size_t i = 0; i < count; i++) {
         const vln_column_t *column = vln_table_at(table, i);
         columns[i] = (vln_model_column_t){column->name, vln_type_to_contract(column->type)};
     }
-    vln_err_t err = vln_model_bind(self->signature, columns, count, self->call_arena, binding, why);
+    return vln_model_bind(signature, columns, count, arena, out, why);
+}
+
+static vln_err_t
+bind(vln_predictor_t *self, const vln_table_t *table, vln_model_binding_t *binding,
+     vln_outcome_t *outcome)
+{
+    char why[VLN_MODEL_WHY];
+    vln_err_t err = vln_predictor_bind(self->signature, table, self->call_arena, binding, why);
     self->assumed_order = err == VLN_OK && binding->order_assumed;
     return err == VLN_OK ? err : refuse(outcome, VLN_INVALID_ARGUMENT, why);
 }

@@ -24,6 +24,11 @@ typedef struct vln_predictor_files {
     Valion__V1__Engine engine; /* UNSPECIFIED: native where it can; else this one and no other */
 } vln_predictor_files_t;
 
+/* Which columns of the table are the signature's inputs: vln_model_bind() for its names and types. */
+VLN_MUST_USE vln_err_t vln_predictor_bind(const Valion__V1__Signature *signature,
+                                          const vln_table_t *table, vln_arena_t *arena,
+                                          vln_model_binding_t *out, char why[VLN_MODEL_WHY]);
+
 typedef struct vln_predictor vln_predictor_t;
 
 /*

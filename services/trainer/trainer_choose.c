@@ -231,32 +231,6 @@ fit_once(choosing_t *self, const vln_recipe_t *recipe, const vln_fit_numbers_t *
 
 /* ---- cross-validation ---- */
 
-static float *
-copy_part(const float *values, size_t width, vln_fold_t fold, size_t rows, bool inside)
-{
-    size_t count = inside ? fold.rows : rows - fold.rows;
-    float *out = vln_calloc(count * width + 1, sizeof *out);
-    size_t end = fold.start + fold.rows;
-    if (inside) {
-        memcpy(out, values + fold.start * width, fold.rows * width * sizeof *out);
-    } else {
-        memcpy(out, values, fold.start * width * sizeof *out);
-        memcpy(out + fold.start * width, values + end * width, (rows - end) * width * sizeof *out);
-    }
-    return out;
-}
-
-static vln_fit_numbers_t
-take_part(const vln_fit_numbers_t *all, size_t columns, vln_fold_t fold, bool inside)
-{
-    return (vln_fit_numbers_t){.cells = copy_part(all->cells, columns, fold, all->rows, inside),
-                               .labels = copy_part(all->labels, 1, fold, all->rows, inside),
-                               .weights = all->weights && !inside
-                                              ? copy_part(all->weights, 1, fold, all->rows, false)
-                                              : NULL,
-                               .rows = inside ? fold.rows : all->rows - fold.rows};
-}
-
 /* The metric of each fold, fitted on the others; *mean. */
 static bool
 cross_validate(choosing_t *self, const vln_recipe_t *recipe, double *scores, double *mean)
@@ -268,8 +242,8 @@ cross_validate(choosing_t *self, const vln_recipe_t *recipe, double *scores, dou
     for (size_t i = 0; i < self->folds && good; i++) {
         vln_fitted_t fitted;
         vln_fold_t fold = vln_fold(all->rows, self->folds, i);
-        vln_fit_numbers_t held = take_part(all, columns, fold, true);
-        vln_fit_numbers_t train = take_part(all, columns, fold, false);
+        vln_fit_numbers_t held = vln_fit_numbers_part(all, columns, fold, true);
+        vln_fit_numbers_t train = vln_fit_numbers_part(all, columns, fold, false);
         good = fit_once(self, recipe, &train, &held, &fitted);
         if (good) {
             scores[i] = fitted.metric;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vln_digest.h"
+#include "vln_draw.h"
 #include "vln_stat.h"
 
 #include "rows.h"
@@ -11,15 +12,6 @@
 enum { ROWS_MAX = 10000 };
 
 /* ---- permutations ---- */
-
-static uint64_t
-next_chance(uint64_t *state)
-{
-    *state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t bits = (*state ^ *state >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ bits >> 31;
-}
 
 /* Fisher and Yates with splitmix64, begun by seed and name. */
 static size_t *
@@ -35,7 +27,7 @@ make_permutation(const char *name, uint64_t seed, size_t count)
         order[i] = i;
     }
     for (size_t i = count; i > 1; i--) {
-        size_t at = (size_t)(next_chance(&state) % i);
+        size_t at = (size_t)(vln_draw_mix(&state) % i);
         size_t kept = order[i - 1];
         order[i - 1] = order[at];
         order[at] = kept;

@@ -7,7 +7,6 @@
 #include "vln_fold.h"
 #include "vln_recipe.h"
 #include "vln_time.h"
-#include "vln_types.h"
 
 enum { FIT_MS = 10 * 60 * 1000 };
 
@@ -123,17 +122,9 @@ read_prepared(refit_t *self, vln_sandbox_t *sandbox)
 static bool
 bind(refit_t *self, vln_model_binding_t *out)
 {
-    vln_arena_t *arena = self->task->arena;
-    const vln_table_t *table = self->subject->table;
-    size_t count = vln_table_columns(table);
-    vln_model_column_t *columns = vln_arena_alloc(arena, (count + 1) * sizeof *columns);
     char why[VLN_MODEL_WHY];
-    for (size_t i = 0; i < count; i++) {
-        const vln_column_t *column = vln_table_at(table, i);
-        columns[i] = (vln_model_column_t){column->name, vln_type_to_contract(column->type)};
-    }
-    if (vln_model_bind(self->subject->version->record->signature, columns, count, arena, out,
-                       why) != VLN_OK) {
+    if (vln_predictor_bind(self->subject->version->record->signature, self->subject->table,
+                           self->task->arena, out, why) != VLN_OK) {
         return give_up(self, why);
     }
     return out->count == self->columns ||
@@ -182,24 +173,6 @@ is_stopped(const void *task)
     return vln_task_is_stopped(task);
 }
 
-/* All rows but the fold's. */
-static vln_fit_numbers_t
-take_others(const refit_t *self, vln_fold_t fold)
-{
-    size_t width = self->columns;
-    size_t end = fold.start + fold.rows;
-    size_t after = self->count - end;
-    vln_fit_numbers_t out = {.rows = self->count - fold.rows};
-    out.cells = vln_calloc(out.rows * width + 1, sizeof(float));
-    out.labels = vln_calloc(out.rows + 1, sizeof(float));
-    memcpy(out.cells, self->numbers.cells, fold.start * width * sizeof(float));
-    memcpy(out.cells + fold.start * width, self->numbers.cells + end * width,
-           after * width * sizeof(float));
-    memcpy(out.labels, self->numbers.labels, fold.start * sizeof(float));
-    memcpy(out.labels + fold.start, self->numbers.labels + end, after * sizeof(float));
-    return out;
-}
-
 static bool
 fit(refit_t *self, vln_fold_t fold, vln_fitted_t *out)
 {
@@ -207,7 +180,7 @@ fit(refit_t *self, vln_fold_t fold, vln_fitted_t *out)
     const validator_config_t *config = slot->validator->config;
     const vln_fit_config_t limits = {config->fit, (uint64_t)config->memory_mib * 1024 * 1024};
     int64_t left_ms = self->task->deadline_ms - vln_mono_ms();
-    vln_fit_numbers_t train = take_others(self, fold);
+    vln_fit_numbers_t train = vln_fit_numbers_part(&self->numbers, self->columns, fold, false);
     const vln_fit_t wanted = {.recipe = &self->recipe,
                               .columns = self->columns,
                               .names = self->names,

@@ -506,21 +506,15 @@ find_inputs(validation_t *self)
 {
     vln_arena_t *arena = self->task->arena;
     const vln_table_t *table = self->rows.table;
-    size_t count = vln_table_columns(table);
-    vln_model_column_t *columns = vln_arena_alloc(arena, (count + 1) * sizeof *columns);
     vln_model_binding_t binding = {0};
     char why[VLN_MODEL_WHY];
-    for (size_t i = 0; i < count; i++) {
-        const vln_column_t *column = vln_table_at(table, i);
-        columns[i] = (vln_model_column_t){column->name, vln_type_to_contract(column->type)};
-    }
-    if (vln_model_bind(self->version.record->signature, columns, count, arena, &binding, why) !=
+    if (vln_predictor_bind(self->version.record->signature, table, arena, &binding, why) !=
         VLN_OK) {
         return; /* of data alone: all of its columns then */
     }
     const char **names = vln_arena_alloc(arena, (binding.count + 1) * sizeof *names);
     for (size_t i = 0; i < binding.count; i++) {
-        names[i] = columns[binding.columns[i]].name;
+        names[i] = vln_table_at(table, binding.columns[i])->name;
     }
     self->context.inputs = names;
     self->context.input_count = binding.count;

@@ -117,10 +117,9 @@ validator_version_open(vln_sandbox_t *sandbox, const Valion__V1__Signature *sign
 static const Valion__V1__Signature *
 copy_signature(validator_opened_t *self, const Valion__V1__Signature *signature)
 {
-    size_t size = protobuf_c_message_get_packed_size(&signature->base);
+    size_t size = 0;
     self->arena = vln_arena_new(SIGNATURE_BUDGET);
-    uint8_t *packed = vln_arena_alloc(self->arena, size + 1);
-    protobuf_c_message_pack(&signature->base, packed);
+    const uint8_t *packed = vln_pb_pack(&signature->base, self->arena, &size);
     ProtobufCMessage *copy = NULL;
     vln_pb_scan_t scan;
     vln_err_t err =

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vln_err.h"
+#include "vln_pb.h"
 
 enum {
     FIELD_COLUMNS = 2,
@@ -82,25 +83,12 @@ take_piece(walk_t *self, piece_t *out)
     return true;
 }
 
-static void *
-take_memory(void *arena, size_t size)
-{
-    return vln_arena_try_alloc(arena, size);
-}
-
-static void
-leave_memory(void *arena, void *memory)
-{
-    (void)arena;
-    (void)memory;
-}
-
 /* NULL: the bytes are no column, or more than the arena holds. A column has no message that could
  * occur twice and be merged. */
 static Valion__V1__ColumnProfile *
 read_column(const piece_t *piece, vln_arena_t *arena)
 {
-    ProtobufCAllocator allocator = {take_memory, leave_memory, arena};
+    ProtobufCAllocator allocator = vln_pb_allocator(arena);
     return valion__v1__column_profile__unpack(&allocator, piece->size, piece->bytes);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vln_draw.h"
 #include "vln_text.h"
 
 static bool
@@ -79,10 +80,7 @@ search_trials(const Valion__V1__Search *search)
 static uint64_t
 mix(uint64_t state)
 {
-    state += UINT64_C(0x9e3779b97f4a7c15);
-    state = (state ^ state >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    state = (state ^ state >> 27) * UINT64_C(0x94d049bb133111eb);
-    return state ^ state >> 31;
+    return vln_draw_mix(&state);
 }
 
 const char *

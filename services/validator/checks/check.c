@@ -32,8 +32,8 @@ static const struct kind {
 };
 /* clang-format on */
 
-static const struct kind custom = {"check:", check_absent, false,
-                                   "Leave the check out of the policy until it is there."};
+static const struct kind unknown = {"", check_absent, false,
+                                    "Leave the check out of the policy until it is there."};
 
 static const struct kind *
 find_kind(const char *name)
@@ -43,7 +43,7 @@ find_kind(const char *name)
             return &kinds[i];
         }
     }
-    return &custom;
+    return &unknown;
 }
 
 bool

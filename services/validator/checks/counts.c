@@ -1,6 +1,7 @@
 #include "counts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vln_bins.h"
@@ -164,4 +165,14 @@ counts_of_bins(const Valion__V1__ColumnProfile *reference, const vln_sample_t *c
     vln_bins_count(&bins, current, out->current);
     add_missing(out);
     return true;
+}
+
+vln_sample_t
+counts_sample(const vln_column_t *column, size_t rows)
+{
+    double *values = vln_calloc(rows + 1, sizeof *values);
+    vln_column_numbers(column, rows, values);
+    vln_sample_t sample = vln_sample_make(values, rows);
+    free(values);
+    return sample;
 }

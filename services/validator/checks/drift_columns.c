@@ -85,16 +85,6 @@ is_enough(drift_test_t *self, size_t least)
 
 /* ---- numbers ---- */
 
-static vln_sample_t
-sample_of(const vln_column_t *column, size_t rows)
-{
-    double *values = vln_calloc(rows + 1, sizeof *values);
-    vln_column_numbers(column, rows, values);
-    vln_sample_t sample = vln_sample_make(values, rows);
-    free(values);
-    return sample;
-}
-
 static void
 compare_samples(drift_test_t *self, const vln_sample_t *then, const vln_sample_t *now)
 {
@@ -174,7 +164,7 @@ compare_with_profile(drift_test_t *self, const vln_column_t *column)
             counts_of_top(then, column, vln_table_rows(context->table), context->arena);
         compare_counts(self, &counts);
     } else {
-        vln_sample_t now = sample_of(column, vln_table_rows(context->table));
+        vln_sample_t now = counts_sample(column, vln_table_rows(context->table));
         compare_bins(self, &now, then);
         vln_sample_end(&now);
     }
@@ -197,8 +187,8 @@ compare_with_rows(drift_test_t *self, const vln_column_t *column)
                                           vln_table_rows(context->table), context->arena);
         compare_counts(self, &counts);
     } else {
-        vln_sample_t before = sample_of(then, vln_table_rows(table));
-        vln_sample_t now = sample_of(column, vln_table_rows(context->table));
+        vln_sample_t before = counts_sample(then, vln_table_rows(table));
+        vln_sample_t now = counts_sample(column, vln_table_rows(context->table));
         compare_samples(self, &before, &now);
         vln_sample_end(&before);
         vln_sample_end(&now);

@@ -324,21 +324,11 @@ draw_classes(drawing_t *self, const check_predictions_t *predictions)
 
 /* ---- columns that have drifted ---- */
 
-static vln_sample_t
-sample_of(const vln_column_t *column, size_t rows)
-{
-    double *values = vln_calloc(rows + 1, sizeof *values);
-    vln_column_numbers(column, rows, values);
-    vln_sample_t sample = vln_sample_make(values, rows);
-    free(values);
-    return sample;
-}
-
 static void
 draw_numbers(drawing_t *self, const char *name, const vln_column_t *then, const vln_column_t *now)
 {
-    vln_sample_t left = sample_of(then, vln_table_rows(self->context->reference.table));
-    vln_sample_t right = sample_of(now, vln_table_rows(self->context->table));
+    vln_sample_t left = counts_sample(then, vln_table_rows(self->context->reference.table));
+    vln_sample_t right = counts_sample(now, vln_table_rows(self->context->table));
     bool usable = left.n > 0 && right.n > 0 && left.finite && right.finite;
     Valion__V1__Plot *plot = usable ? add(self, name, "bars", BARS + 1, (size_t)2 * BARS) : NULL;
     if (plot) {

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "vln_pb.h"
 #include "vln_profile.h"
 
 enum { FIELD_COLUMNS = 2, FIELD_PREDICTION = 6, WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2 };
@@ -62,23 +63,10 @@ is_bounded(const uint8_t *bytes, size_t size)
     return columns <= VLN_PROFILE_COLUMNS_MAX && predictions <= 1;
 }
 
-static void *
-allocate(void *arena, size_t size)
-{
-    return vln_arena_try_alloc(arena, size);
-}
-
-static void
-release(void *arena, void *memory)
-{
-    (void)arena;
-    (void)memory;
-}
-
 Valion__V1__Profile *
 stored_profile_read(const uint8_t *bytes, size_t size, vln_arena_t *arena)
 {
-    ProtobufCAllocator allocator = {allocate, release, arena};
+    ProtobufCAllocator allocator = vln_pb_allocator(arena);
     if (!is_bounded(bytes, size)) {
         return NULL;
     }
