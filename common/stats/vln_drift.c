@@ -46,21 +46,6 @@ vln_drift_set_undefined(vln_drift_t *self, vln_stat_why_t why)
     self->why = why;
 }
 
-double
-vln_drift_next_value(const vln_sample_t *a, const vln_sample_t *b, size_t *at_a, size_t *at_b)
-{
-    double value = *at_b == b->n || (*at_a < a->n && a->sorted[*at_a] <= b->sorted[*at_b])
-                       ? a->sorted[*at_a]
-                       : b->sorted[*at_b];
-    while (*at_a < a->n && a->sorted[*at_a] <= value) {
-        ++*at_a;
-    }
-    while (*at_b < b->n && b->sorted[*at_b] <= value) {
-        ++*at_b;
-    }
-    return value;
-}
-
 /* A caution about a value that stands. */
 static void
 warn_of(vln_drift_t *self, const vln_sample_t *reference, size_t min_rows)
@@ -72,21 +57,50 @@ warn_of(vln_drift_t *self, const vln_sample_t *reference, size_t min_rows)
     }
 }
 
-/* ---- Kolmogorov and Smirnov ---- */
+/* ---- two distributions, value by value ---- */
 
-static double
-largest_distance(const vln_sample_t *a, const vln_sample_t *b)
+/* Between the two shares of rows at most x, as x goes from the least value to the greatest. */
+typedef struct walk {
+    double largest; /* distance */
+    double area;    /* the distance times how far x went at it */
+} walk_t;
+
+/* One pass over both, without a branch that depends on the values. Distances are kept in whole rows,
+ * n_a * n_b of them, and so compared and summed without rounding. */
+static walk_t
+walk_both(const vln_sample_t *a, const vln_sample_t *b)
 {
     size_t at_a = 0;
     size_t at_b = 0;
-    double largest = 0; /* in whole rows: distances over n * m are compared without rounding */
+    double largest = 0;
+    vln_sum_t area = {0};
+    double previous = fmin(a->sorted[0], b->sorted[0]);
     while (at_a < a->n && at_b < b->n) {
-        vln_drift_next_value(a, b, &at_a, &at_b);
+        double left = a->sorted[at_a];
+        double right = b->sorted[at_b];
+        double value = left <= right ? left : right;
         double distance = fabs((double)at_a * (double)b->n - (double)at_b * (double)a->n);
-        largest = fmax(largest, distance);
+        double seen = value > previous ? distance : 0; /* 0: amid equal values */
+        largest = seen > largest ? seen : largest;
+        vln_sum_add(&area, distance * (value - previous));
+        previous = value;
+        at_a += left <= right;
+        at_b += right <= left;
     }
-    return largest / (double)a->n / (double)b->n;
+    const vln_sample_t *longer = at_a < a->n ? a : b;
+    for (size_t i = at_a < a->n ? at_a : at_b; i < longer->n; i++) {
+        double left = (double)(longer->n - i) * (double)(longer == a ? b->n : a->n);
+        if (longer->sorted[i] > previous) {
+            largest = fmax(largest, left);
+            vln_sum_add(&area, left * (longer->sorted[i] - previous));
+            previous = longer->sorted[i];
+        }
+    }
+    return (walk_t){.largest = largest / (double)a->n / (double)b->n,
+                    .area = vln_sum_total(&area) / (double)a->n / (double)b->n};
 }
+
+/* ---- Kolmogorov and Smirnov ---- */
 
 static void
 find_ks_p(vln_drift_t *self, vln_ks_method_t method)
@@ -105,6 +119,13 @@ find_ks_p(vln_drift_t *self, vln_ks_method_t method)
     vln_drift_set_p(self, vln_kolmogorov_sf((int64_t)effective, self->statistic));
 }
 
+static void
+set_ks(vln_drift_t *self, const walk_t *walk, vln_ks_method_t method)
+{
+    self->statistic = walk->largest;
+    find_ks_p(self, method);
+}
+
 vln_drift_t
 vln_drift_ks(const vln_sample_t *reference, const vln_sample_t *current, vln_ks_method_t method,
              size_t min_rows)
@@ -113,8 +134,8 @@ vln_drift_ks(const vln_sample_t *reference, const vln_sample_t *current, vln_ks_
     if (!self.defined) {
         return self;
     }
-    self.statistic = largest_distance(reference, current);
-    find_ks_p(&self, method);
+    walk_t walk = walk_both(reference, current);
+    set_ks(&self, &walk, method);
     warn_of(&self, reference, min_rows);
     return self;
 }
@@ -177,30 +198,38 @@ vln_drift_psi(const vln_sample_t *reference, const vln_sample_t *current, vln_ps
 
 /* ---- Wasserstein ---- */
 
+static void
+set_area(vln_drift_t *self, const vln_sample_t *reference, const walk_t *walk)
+{
+    self->statistic = walk->area;
+    if (isfinite(self->statistic)) {
+        warn_of(self, reference, 0);
+    } else {
+        vln_drift_set_undefined(self, VLN_STAT_NOT_FINITE);
+    }
+}
+
+static void
+normalise(vln_drift_t *self, const vln_sample_t *reference)
+{
+    if (!self->defined) {
+        return;
+    }
+    vln_stat_t std = vln_std(reference->sorted, reference->n, 0);
+    self->statistic /= fmax(std.value, 0.001);
+    if (!std.defined || !isfinite(self->statistic)) {
+        vln_drift_set_undefined(self, VLN_STAT_NOT_FINITE);
+    }
+}
+
 vln_drift_t
 vln_drift_wasserstein(const vln_sample_t *reference, const vln_sample_t *current)
 {
     vln_drift_t self = vln_drift_begin(reference, current);
-    if (!self.defined) {
-        return self;
+    if (self.defined) {
+        walk_t walk = walk_both(reference, current);
+        set_area(&self, reference, &walk);
     }
-    size_t at_ref = 0;
-    size_t at_cur = 0;
-    vln_sum_t area = {0};
-    double value = vln_drift_next_value(reference, current, &at_ref, &at_cur);
-    while (at_ref < reference->n || at_cur < current->n) {
-        double distance =
-            fabs((double)at_ref / (double)reference->n - (double)at_cur / (double)current->n);
-        double next = vln_drift_next_value(reference, current, &at_ref, &at_cur);
-        vln_sum_add(&area, distance * (next - value));
-        value = next;
-    }
-    self.statistic = vln_sum_total(&area);
-    if (!isfinite(self.statistic)) {
-        vln_drift_set_undefined(&self, VLN_STAT_NOT_FINITE);
-        return self;
-    }
-    warn_of(&self, reference, 0);
     return self;
 }
 
@@ -208,13 +237,21 @@ vln_drift_t
 vln_drift_wasserstein_normalised(const vln_sample_t *reference, const vln_sample_t *current)
 {
     vln_drift_t self = vln_drift_wasserstein(reference, current);
-    if (!self.defined) {
-        return self;
-    }
-    vln_stat_t std = vln_std(reference->sorted, reference->n, 0);
-    self.statistic /= fmax(std.value, 0.001);
-    if (!std.defined || !isfinite(self.statistic)) {
-        vln_drift_set_undefined(&self, VLN_STAT_NOT_FINITE);
-    }
+    normalise(&self, reference);
     return self;
+}
+
+void
+vln_drift_ks_and_wasserstein(const vln_sample_t *reference, const vln_sample_t *current,
+                             vln_drift_t *ks, vln_drift_t *wasserstein)
+{
+    *ks = *wasserstein = vln_drift_begin(reference, current);
+    if (!ks->defined) {
+        return;
+    }
+    walk_t walk = walk_both(reference, current);
+    set_ks(ks, &walk, VLN_KS_AUTO);
+    warn_of(ks, reference, 0);
+    set_area(wasserstein, reference, &walk);
+    normalise(wasserstein, reference);
 }

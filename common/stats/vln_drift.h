@@ -81,6 +81,10 @@ vln_drift_t vln_drift_wasserstein(const vln_sample_t *reference, const vln_sampl
 vln_drift_t vln_drift_wasserstein_normalised(const vln_sample_t *reference,
                                              const vln_sample_t *current);
 
+/* vln_drift_ks (AUTO, min_rows 0) and vln_drift_wasserstein_normalised by one pass over the values. */
+void vln_drift_ks_and_wasserstein(const vln_sample_t *reference, const vln_sample_t *current,
+                                  vln_drift_t *ks, vln_drift_t *wasserstein);
+
 /*
  * Mann & Whitney's U of the reference, two-sided. Exact p while a side has at most 8 values, the
  * other at most 500, and no two are equal; else normal, corrected for ties and continuity. CONSTANT with p 1.

@@ -12,9 +12,4 @@ vln_drift_t vln_drift_begin(const vln_sample_t *reference, const vln_sample_t *c
 void vln_drift_set_p(vln_drift_t *self, double p);
 void vln_drift_set_undefined(vln_drift_t *self, vln_stat_why_t why);
 
-/* The next value of both, in rising order; at_a and at_b become how many are at most that. Only
- * while one of them is not at its end. */
-double vln_drift_next_value(const vln_sample_t *a, const vln_sample_t *b, size_t *at_a,
-                            size_t *at_b);
-
 #endif

@@ -41,60 +41,73 @@ typedef struct band {
     double h; /* paths that stay nearer than this to the diagonal are inside */
 } band_t;
 
-/* First place inside the band in column i, and the place after the last. */
+/* First j inside the band where i + j is `sum`, and the j after the last. */
 static size_t
-band_first(const band_t *band, size_t i)
+band_first(const band_t *band, size_t sum)
 {
-    double first = floor((band->step_smaller * (double)i - band->h) / band->step_larger) + 1;
-    return first <= 0 ? 0 : (size_t)fmin(first, (double)band->smaller);
+    double steps = band->step_larger + band->step_smaller;
+    double first = floor((band->step_smaller * (double)sum - band->h) / steps) + 1;
+    double least = sum > band->larger ? (double)(sum - band->larger) : 0;
+    return (size_t)fmax(first, least);
 }
 
 static size_t
-band_end(const band_t *band, size_t i)
+band_end(const band_t *band, size_t sum)
 {
-    double end = ceil((band->step_smaller * (double)i + band->h) / band->step_larger);
-    return (size_t)fmin(end, (double)band->smaller + 1);
+    double steps = band->step_larger + band->step_smaller;
+    double end = ceil((band->step_smaller * (double)sum + band->h) / steps);
+    return (size_t)fmin(end, fmin((double)sum, (double)band->smaller) + 1);
 }
 
-/* 1 / k for k up to n. */
-static double *
-make_reciprocals(size_t n)
+/* Places j of one diagonal from those of the one before it: each from two of them, none from another
+ * of its own, so that the processor has many in hand at once. */
+static void
+step_diagonal(const double *restrict before, const double *restrict places, double *restrict after,
+              size_t sum, size_t first, size_t end)
 {
-    double *out = vln_calloc(n + 1, sizeof *out);
-    for (size_t k = 1; k <= n; k++) {
-        out[k] = 1 / (double)k;
+    double share = 1 / (double)sum;
+    for (size_t j = first; j < end; j++) {
+        double across = before[j] * (((double)sum - places[j]) * share);
+        after[j] = across + before[j - 1] * (places[j] * share);
     }
-    return out;
 }
 
-/* The share of lattice paths that leave the band, column by column; outside it is 1. Each place waits
- * for the one before it, so what does not depend on that is kept out of the way: no division. */
+/*
+ * The share of lattice paths from (0, 0) to (larger, smaller) that leave the band. Diagonal by
+ * diagonal: a path to (i, j) came from (i - 1, j) with probability i / (i + j), else from (i, j - 1).
+ * Outside the band the share is 1.
+ */
 static double
 p_of_band(const band_t *band)
 {
-    double *outside = vln_calloc(band->smaller + 1, sizeof *outside);
-    double *reciprocals = make_reciprocals(band->larger + band->smaller);
-    for (size_t j = band_end(band, 0); j <= band->smaller; j++) {
-        outside[j] = 1;
+    size_t width = band->smaller + 3; /* places -1 .. smaller + 1 */
+    double *memory = vln_calloc(3 * width, sizeof *memory);
+    double *before = memory + 1;
+    double *after = memory + width + 1;
+    double *places = memory + 2 * width + 1;
+    for (size_t j = 0; j <= band->smaller; j++) {
+        places[j] = (double)j;
+        before[j] = after[j] = 1;
     }
-    double share = 1;
-    for (size_t i = 1; i <= band->larger; i++) {
-        size_t first = band_first(band, i);
-        size_t end = band_end(band, i);
+    before[0] = 0;
+    for (size_t sum = 1; sum <= band->larger + band->smaller; sum++) {
+        size_t first = band_first(band, sum);
+        size_t end = band_end(band, sum);
         if (end <= first) {
-            share = 1;
+            before[band->smaller] = 1; /* every path crosses here, and nothing of the band does */
             break;
         }
-        share = first == 0 ? 0 : 1;
-        for (size_t j = first; j < end; j++) {
-            double part = (double)j * reciprocals[i + j];
-            double taken = outside[j] * ((double)i * reciprocals[i + j]);
-            share = taken + share * part;
-            outside[j] = share;
+        step_diagonal(before, places, after, sum, first, end);
+        if (first > 0) {
+            after[first - 1] = 1;
         }
+        after[end] = 1;
+        double *other = before;
+        before = after;
+        after = other;
     }
-    free(reciprocals);
-    free(outside);
+    double share = before[band->smaller];
+    free(memory);
     return share;
 }
 

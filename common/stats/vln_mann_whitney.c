@@ -54,6 +54,22 @@ typedef struct ranking {
     double ties; /* sum of t^3 - t over groups of equal values */
 } ranking_t;
 
+/* Past the next value of both, in rising order; at_a and at_b become how many are at most that. Only
+ * while one of them is not at its end. */
+static void
+pass_value(const vln_sample_t *a, const vln_sample_t *b, size_t *at_a, size_t *at_b)
+{
+    double value = *at_b == b->n || (*at_a < a->n && a->sorted[*at_a] <= b->sorted[*at_b])
+                       ? a->sorted[*at_a]
+                       : b->sorted[*at_b];
+    while (*at_a < a->n && a->sorted[*at_a] <= value) {
+        ++*at_a;
+    }
+    while (*at_b < b->n && b->sorted[*at_b] <= value) {
+        ++*at_b;
+    }
+}
+
 static ranking_t
 rank_both(const vln_sample_t *reference, const vln_sample_t *current)
 {
@@ -63,7 +79,7 @@ rank_both(const vln_sample_t *reference, const vln_sample_t *current)
     while (at_ref < reference->n || at_cur < current->n) {
         size_t before_ref = at_ref;
         size_t before_cur = at_cur;
-        vln_drift_next_value(reference, current, &at_ref, &at_cur);
+        pass_value(reference, current, &at_ref, &at_cur);
         double refs = (double)(at_ref - before_ref);
         double curs = (double)(at_cur - before_cur);
         double group = refs + curs;

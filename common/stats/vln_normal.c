@@ -25,21 +25,22 @@ vln_mean(const double *values, size_t n)
     return vln_stat_of(mean_of(values, n));
 }
 
-/* Sum of products of the distances from the means, corrected for the means' own rounding. */
+/* Sum of products of the distances from the means, corrected for the means' own rounding: what is left
+ * of the distances themselves, of which a plain sum tells enough. */
 static double
 moment_of(const double *x, const double *y, size_t n, double mean_x, double mean_y)
 {
     vln_sum_t products = {0};
-    vln_sum_t rest_x = {0};
-    vln_sum_t rest_y = {0};
+    double rest_x = 0;
+    double rest_y = 0;
     for (size_t i = 0; i < n; i++) {
         double dx = x[i] - mean_x;
         double dy = y[i] - mean_y;
         vln_sum_add(&products, dx * dy);
-        vln_sum_add(&rest_x, dx);
-        vln_sum_add(&rest_y, dy);
+        rest_x += dx;
+        rest_y += dy;
     }
-    return vln_sum_total(&products) - vln_sum_total(&rest_x) * vln_sum_total(&rest_y) / (double)n;
+    return vln_sum_total(&products) - rest_x * rest_y / (double)n;
 }
 
 static bool

@@ -6,45 +6,27 @@
 #include "vln_dist.h"
 #include "vln_mem.h"
 #include "vln_normal.h"
+#include "vln_sample.h"
 
 #define MIDDLE 0.975 /* upper end of a 95 % interval */
 
 /* ---- ranks ---- */
 
-typedef struct ranked {
-    double value;
-    size_t at;
-} ranked_t;
-
-static int
-by_value(const void *left, const void *right)
-{
-    const ranked_t *a = left;
-    const ranked_t *b = right;
-    if (a->value < b->value || a->value > b->value) {
-        return a->value < b->value ? -1 : 1;
-    }
-    return a->at < b->at ? -1 : a->at > b->at;
-}
-
 /* From 1; equal values have the mean of their ranks. */
 static double *
 ranks_of(const double *values, size_t n)
 {
-    ranked_t *sorted = vln_calloc(n, sizeof *sorted);
+    uint32_t *order = vln_calloc(n, sizeof *order);
     double *ranks = vln_calloc(n, sizeof *ranks);
-    for (size_t i = 0; i < n; i++) {
-        sorted[i] = (ranked_t){values[i], i};
-    }
-    qsort(sorted, n, sizeof *sorted, by_value);
+    vln_sort_order(values, n, order);
     for (size_t start = 0, end = 0; start < n; start = end) {
-        for (end = start; end < n && sorted[end].value <= sorted[start].value; end++) {
+        for (end = start; end < n && values[order[end]] <= values[order[start]]; end++) {
         }
         for (size_t i = start; i < end; i++) {
-            ranks[sorted[i].at] = (double)(start + 1 + end) / 2;
+            ranks[order[i]] = (double)(start + 1 + end) / 2;
         }
     }
-    free(sorted);
+    free(order);
     return ranks;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_err.h"
 #include "vln_mem.h"
 
 enum { DIGIT_BITS = 11, DIGITS = 6, BUCKETS = 1 << DIGIT_BITS, SMALL = 64 };
@@ -41,11 +42,12 @@ insertion_sort(double *values, size_t n)
     }
 }
 
-/* Moves the keys into the order of one digit; false if they all have the same, and stay. */
+/* How many keys have each digit becomes where the first of them goes; false if all n of them have
+ * the first one's, and can stay. */
 static bool
-sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, size_t *counts, int shift)
+start_buckets(size_t *counts, size_t first, size_t n)
 {
-    if (counts[from[0] >> shift & (BUCKETS - 1)] == n) {
+    if (counts[first] == n) {
         return false;
     }
     size_t start = 0;
@@ -53,6 +55,16 @@ sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, size_t *counts, int 
         size_t count = counts[i];
         counts[i] = start;
         start += count;
+    }
+    return true;
+}
+
+/* Moves the keys into the order of one digit; false if they all have the same, and stay. */
+static bool
+sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, size_t *counts, int shift)
+{
+    if (!start_buckets(counts, from[0] >> shift & (BUCKETS - 1), n)) {
+        return false;
     }
     for (size_t i = 0; i < n; i++) {
         to[counts[from[i] >> shift & (BUCKETS - 1)]++] = from[i];
@@ -96,6 +108,44 @@ vln_sort(double *values, size_t n)
         return;
     }
     radix_sort(values, n);
+}
+
+typedef struct placed {
+    uint64_t key;
+    uint32_t at;
+} placed_t;
+
+void
+vln_sort_order(const double *values, size_t n, uint32_t *order)
+{
+    vln_assert(n <= UINT32_MAX);
+    placed_t *both = vln_calloc(2 * n, sizeof *both);
+    placed_t *from = both;
+    placed_t *to = both + n;
+    size_t(*counts)[BUCKETS] = vln_calloc(DIGITS, sizeof *counts);
+    for (size_t i = 0; i < n; i++) {
+        from[i] = (placed_t){key_of(values[i]), (uint32_t)i};
+        for (int digit = 0; digit < DIGITS; digit++) {
+            counts[digit][from[i].key >> (digit * DIGIT_BITS) & (BUCKETS - 1)]++;
+        }
+    }
+    for (int digit = 0; digit < DIGITS && n > 0; digit++) {
+        int shift = digit * DIGIT_BITS;
+        if (!start_buckets(counts[digit], from[0].key >> shift & (BUCKETS - 1), n)) {
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            to[counts[digit][from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
+        }
+        placed_t *other = from;
+        from = to;
+        to = other;
+    }
+    for (size_t i = 0; i < n; i++) {
+        order[i] = from[i].at;
+    }
+    free(counts);
+    free(both);
 }
 
 vln_sample_t

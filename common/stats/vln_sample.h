@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct vln_sample {
     double *sorted; /* n values, rising, no NaN */
@@ -21,5 +22,9 @@ void vln_sample_end(vln_sample_t *self);
 
 /* Sorts in place, rising; -0 before +0; no NaN. Linear time: a radix sort of the bits. */
 void vln_sort(double *values, size_t n);
+
+/* order[0] is where the least of the n values is, and so on; equal ones in the order in which they are
+ * given, -0 before +0. No NaN. Linear time, too. */
+void vln_sort_order(const double *values, size_t n, uint32_t *order);
 
 #endif

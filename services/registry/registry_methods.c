@@ -34,7 +34,7 @@ const vln_method_t registry_methods[] = {
     {"SetSignature",    registry_set_signature,     INSPECTORS, VLN_MUTATES,              131072},
     {"Promote",         registry_promote,           OPERATORS, VLN_MUTATES,               4096},
     {"GetHistory",      registry_get_history,       READERS,   0,                         1024},
-    {"PutReport",       registry_put_report,        VLN_ROLE(VALIDATOR), VLN_MUTATES,     164864},
+    {"PutReport",       registry_put_report,        VLN_ROLE(VALIDATOR), VLN_MUTATES,     230400},
     {"GetReport",       registry_get_report,        READERS,   0,                         1024},
     {"ListReports",     registry_list_reports,      READERS,   0,                         1024},
     {"PutPolicy",       registry_put_policy,        VLN_ROLE(ADMIN), VLN_MUTATES,         131072},

@@ -271,15 +271,16 @@ compare_digests(const void *left, const void *right)
 
 /* Each content once, in the order of the digests: all who insert take them in the same one. */
 static const registry_blob_t **
-sort_blobs(vln_arena_t *arena, const registry_batch_t *batch, size_t *count)
+sort_blobs(vln_arena_t *arena, const registry_blob_t *blobs, size_t *count)
 {
-    const registry_blob_t **sorted = vln_arena_alloc(arena, batch->blob_count * sizeof *sorted);
-    for (size_t i = 0; i < batch->blob_count; i++) {
-        sorted[i] = &batch->blobs[i];
+    size_t given = *count;
+    const registry_blob_t **sorted = vln_arena_alloc(arena, (given + 1) * sizeof *sorted);
+    for (size_t i = 0; i < given; i++) {
+        sorted[i] = &blobs[i];
     }
-    qsort(sorted, batch->blob_count, sizeof *sorted, compare_digests);
+    qsort(sorted, given, sizeof *sorted, compare_digests);
     *count = 0;
-    for (size_t i = 0; i < batch->blob_count; i++) {
+    for (size_t i = 0; i < given; i++) {
         if (i == 0 || compare_digests(&sorted[i], &sorted[*count - 1]) != 0) {
             sorted[(*count)++] = sorted[i];
         }
@@ -287,11 +288,11 @@ sort_blobs(vln_arena_t *arena, const registry_batch_t *batch, size_t *count)
     return sorted;
 }
 
-static vln_err_t
-insert_blobs(registry_store_t *self, vln_arena_t *arena, const registry_batch_t *batch)
+vln_err_t
+registry_store_insert_blobs(registry_store_t *self, vln_arena_t *arena,
+                            const registry_blob_t *given, size_t count)
 {
-    size_t count = 0;
-    const registry_blob_t **blobs = sort_blobs(arena, batch, &count);
+    const registry_blob_t **blobs = sort_blobs(arena, given, &count);
     if (count == 0) {
         return VLN_OK;
     }
@@ -435,7 +436,7 @@ update_models(registry_store_t *self, vln_arena_t *arena, const registry_batch_t
 vln_err_t
 registry_store_insert(registry_store_t *self, vln_arena_t *arena, const registry_batch_t *batch)
 {
-    vln_err_t err = insert_blobs(self, arena, batch);
+    vln_err_t err = registry_store_insert_blobs(self, arena, batch->blobs, batch->blob_count);
     if (err == VLN_OK) {
         err = insert_versions(self, arena, batch);
     }

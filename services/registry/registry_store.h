@@ -208,6 +208,13 @@ VLN_MUST_USE vln_err_t registry_store_count(registry_store_t *self, registry_cou
 
 /* ---- small artifacts ---- */
 
+/*
+ * In the caller's transaction: bytes that are kept in the record. What is there already stays, and is
+ * mended if it is damaged. The same content may occur twice.
+ */
+VLN_MUST_USE vln_err_t registry_store_insert_blobs(registry_store_t *self, vln_arena_t *arena,
+                                                   const registry_blob_t *blobs, size_t count);
+
 /* Without its bytes. NOT_FOUND. */
 VLN_MUST_USE vln_err_t registry_store_find_blob(registry_store_t *self, vln_arena_t *arena,
                                                 const uint8_t *digest, registry_blob_t *out);

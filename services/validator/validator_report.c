@@ -13,6 +13,7 @@ enum {
     REPORT_FIELDS = 1900,
     REPORT_MEMORY = VLN_PB_MAX_MEMORY - 128 * 1024,
     COLUMNS_SHOWN = 64,
+    INLINE_MAX = 64 * 1024, /* of an appendix that goes along with its report */
 };
 
 /* ---- within bounds ---- */
@@ -74,11 +75,17 @@ list_importance(const check_importance_t *importance, vln_arena_t *arena, size_t
     return list;
 }
 
-/* Every column of every check, plots and importance, as an artifact that the report names. */
-static bool
-store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult **whole,
-               const validator_beside_t *beside, Valion__V1__Report *report)
+/* What a report leaves out, packed: every column of every check, plots and importance. */
+typedef struct appendix {
+    const uint8_t *bytes; /* in the task's arena; NULL: there is nothing more to say */
+    size_t size;
+} appendix_t;
+
+static appendix_t
+pack_appendix(vln_task_t *task, Valion__V1__CheckResult **whole, const validator_beside_t *beside,
+              Valion__V1__Report *report)
 {
+    appendix_t self = {0};
     uint8_t *digest = vln_arena_alloc(task->arena, VLN_DIGEST_BYTES);
     Valion__V1__Appendix appendix = VALION__V1__APPENDIX__INIT;
     appendix.checks = whole;
@@ -86,15 +93,16 @@ store_appendix(vln_worker_t *worker, vln_task_t *task, Valion__V1__CheckResult *
     appendix.plots = beside->plots->list;
     appendix.n_plots = beside->plots->count;
     appendix.importance = list_importance(beside->importance, task->arena, &appendix.n_importance);
+    self.bytes = vln_pb_pack(&appendix.base, task->arena, &self.size);
+    vln_digest(self.bytes, self.size, digest);
     report->has_appendix_digest = 1;
     report->appendix_digest = validator_borrow(digest, VLN_DIGEST_BYTES);
-    return validator_store(worker, task, "appendix", &appendix.base, digest);
+    return self;
 }
 
 /* The report is cut until it is within its bounds; with an appendix, if there is something for it. */
-static bool
-fit(vln_worker_t *worker, vln_task_t *task, const validator_beside_t *beside,
-    Valion__V1__Report *report)
+static appendix_t
+fit(vln_task_t *task, const validator_beside_t *beside, Valion__V1__Report *report)
 {
     vln_arena_t *arena = task->arena;
     size_t count = report->n_checks;
@@ -110,17 +118,21 @@ fit(vln_worker_t *worker, vln_task_t *task, const validator_beside_t *beside,
         show(whole, shown, report);
     }
     bool beyond = beside->plots->count > 0 || beside->importance->count > 0;
-    return (!beyond && !is_cut(whole, report)) ||
-           store_appendix(worker, task, whole, beside, report);
+    return beyond || is_cut(whole, report) ? pack_appendix(task, whole, beside, report)
+                                           : (appendix_t){0};
 }
 
 /* ---- keeping ---- */
 
+/* *existed: an earlier run of the task has kept one, which stands. */
 static bool
-put(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report, uint8_t *id)
+put(vln_worker_t *worker, vln_task_t *task, const appendix_t *appendix, Valion__V1__Report *report,
+    bool *existed)
 {
     Valion__V1__PutReportRequest request = VALION__V1__PUT_REPORT_REQUEST__INIT;
     request.report = report;
+    request.has_appendix = appendix->size > 0 && appendix->size <= INLINE_MAX;
+    request.appendix = validator_borrow(appendix->bytes, request.has_appendix ? appendix->size : 0);
     const vln_call_spec_t spec = {.service = "registry",
                                   .method = "PutReport",
                                   .request = &request.base,
@@ -130,7 +142,13 @@ put(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report, uint8_t 
     const Valion__V1__PutReportReply *answer = (const void *)reply.message;
     bool ok = err == VLN_OK && answer->report_id.len == VLN_ID_BYTES;
     if (ok) {
-        memcpy(id, answer->report_id.data, VLN_ID_BYTES);
+        *existed = answer->digest.len != VLN_DIGEST_BYTES;
+        report->has_report_id = report->has_digest = 1;
+        report->report_id = validator_borrow(
+            vln_arena_memdup(task->arena, answer->report_id.data, VLN_ID_BYTES), VLN_ID_BYTES);
+        report->digest = validator_borrow(
+            vln_arena_memdup(task->arena, answer->digest.data, answer->digest.len),
+            answer->digest.len);
     } else {
         vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err, "the report cannot be kept",
                         reply.why);
@@ -140,20 +158,20 @@ put(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report, uint8_t 
 }
 
 static bool
-get(vln_worker_t *worker, vln_task_t *task, const uint8_t *id, const Valion__V1__Report **kept,
-    vln_reply_t *reply)
+get(vln_worker_t *worker, vln_task_t *task, const ProtobufCBinaryData *id,
+    const Valion__V1__Report **kept, vln_reply_t *reply)
 {
     Valion__V1__GetReportRequest request = VALION__V1__GET_REPORT_REQUEST__INIT;
     request.has_report_id = 1;
-    request.report_id = validator_borrow(id, VLN_ID_BYTES);
+    request.report_id = *id;
     const vln_call_spec_t spec = {.service = "registry",
                                   .method = "GetReport",
                                   .request = &request.base,
                                   .reply_type = &valion__v1__get_report_reply__descriptor};
     vln_err_t err = vln_worker_call(worker, task, NULL, spec, reply);
-    if (err == VLN_OK) {
-        *kept = ((const Valion__V1__GetReportReply *)(const void *)reply->message)->report;
-    }
+    *kept = err == VLN_OK
+                ? ((const Valion__V1__GetReportReply *)(const void *)reply->message)->report
+                : NULL;
     if (!*kept) {
         vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err,
                         "the report was kept and cannot be read", reply->why);
@@ -166,15 +184,20 @@ validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report
                       const validator_beside_t *beside, const Valion__V1__Report **kept,
                       vln_reply_t *reply)
 {
-    uint8_t id[VLN_ID_BYTES];
-    *kept = NULL;
+    bool existed = false;
+    *kept = report;
     *reply = (vln_reply_t){0};
-    if (!fit(worker, task, beside, report)) {
+    appendix_t appendix = fit(task, beside, report);
+    uint8_t digest[VLN_DIGEST_BYTES];
+    if (appendix.size > INLINE_MAX && !validator_store_packed(worker, task, "appendix",
+                                                              appendix.bytes, appendix.size,
+                                                              digest)) {
         return false;
     }
     for (size_t i = 0; i < report->n_checks; i++) {
         report->checks[i]->has_duration_ms = 1;
         report->checks[i]->duration_ms = beside->durations_ms[i];
     }
-    return put(worker, task, report, id) && get(worker, task, id, kept, reply);
+    return put(worker, task, &appendix, report, &existed) &&
+           (!existed || get(worker, task, &report->report_id, kept, reply));
 }

@@ -17,8 +17,9 @@ typedef struct validator_beside {
 } validator_beside_t;
 
 /*
- * Stores the report, once for the task, and reads it back: *kept lies in *reply, which is to be wiped
- * in every case. False: the task has been ended with a sentence.
+ * Stores the report, once for the task. *kept is `report` with its id and digest, or what an earlier
+ * run of the task has stored, which lies in *reply; this is to be wiped in every case. False: the task
+ * has been ended with a sentence.
  */
 bool validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report *report,
                            const validator_beside_t *beside, const Valion__V1__Report **kept,

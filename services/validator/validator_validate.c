@@ -24,6 +24,9 @@
 
 enum { CHECKS_MAX = 64, WARNINGS_MAX = 64, BASELINES_MAX = 64, DEFAULT_SEED = 42 };
 
+/* Of columns sorted and kept for the next check: a million rows of thirty columns. */
+enum { SAMPLES_BUDGET = 256 * 1024 * 1024 };
+
 /* Everything that a validation holds on to until its end. */
 typedef struct validation {
     vln_worker_t *worker;
@@ -48,6 +51,7 @@ typedef struct validation {
     check_refit_t refit;
     check_importance_t importance;
     check_cost_t cost;
+    samples_t *samples;
     check_context_t context;
     Valion__V1__Report report;
     plots_t plots;
@@ -556,6 +560,7 @@ run_checks(validation_t *self)
     Valion__V1__Report *report = &self->report;
     size_t count = self->policy->n_checks;
     self->context.arena = self->task->arena;
+    self->context.samples = self->samples;
     self->context.table = self->rows.table;
     self->context.target = self->target;
     self->context.predictions = self->is_asked ? &self->predictions : NULL;
@@ -740,10 +745,12 @@ validator_validate(vln_worker_t *worker, vln_task_t *task)
     self->worker = worker;
     self->task = task;
     self->started_ms = vln_mono_ms();
+    self->samples = samples_new(SAMPLES_BUDGET);
     valion__v1__report__init(&self->report);
     self->report.has_started_us = 1;
     self->report.started_us = vln_wall_us();
     run(self);
+    samples_destroy(&self->samples);
     vln_sandbox_result_end(&self->answers);
     vln_sandbox_result_end(&self->reference_answers);
     validator_version_end(&self->version);

@@ -468,8 +468,37 @@ class Reports(EvidenceTest):
         later = self.report_of(version, finished_us=99)
         self.assertEqual(self.put(later, ticket, request_id=request_id).body, first.body)
         suite.sql(f"DELETE FROM registry.request WHERE request_id = '\\x{request_id.hex()}'")
-        self.assertEqual(self.put(later, ticket, request_id=request_id).body, first.body)
+        again = self.put(later, ticket, request_id=request_id).read(registry_pb2.PutReportReply)
+        made = first.read(registry_pb2.PutReportReply)
+        self.assertEqual((again.report_id, again.existed, again.digest), (made.report_id, True, b""))
+        self.assertFalse(made.existed)
+        kept = self.vera.get("GetReport", {"report_id": made.report_id}).report
+        self.assertEqual((kept.digest, kept.finished_us), (made.digest, 2))
         self.assertEqual(len(self.vera.get("ListReports", {"model": self.model}).reports), 1)
+
+    def test_a_short_appendix_comes_along_and_is_stored_with_its_report(self):
+        version = self.make_ready()
+        appendix = evidence_pb2.Appendix(plots=[evidence_pb2.Plot(name="roc", y=[0, 1])] * 20)
+        bytes_ = appendix.SerializeToString()
+        report = self.report_of(version, appendix_digest=sha256(bytes_))
+        answer = self.validator.ask("PutReport", {"report": report, "appendix": bytes_ + b" "},
+                                    ticket=self.ticket())
+        self.expect(answer, "DATA_LOSS", "CORRUPT")
+        bare = self.report_of(version)
+        self.expect(self.validator.ask("PutReport", {"report": bare, "appendix": bytes_},
+                                       ticket=self.ticket()), "DATA_LOSS", "CORRUPT")
+        for wrong in (b"", bytes(64 * 1024 + 1)):
+            answer = self.validator.ask("PutReport", {"report": report, "appendix": wrong},
+                                        ticket=self.ticket())
+            self.expect_field(answer, "appendix")
+        self.expect(self.put(report), "NOT_FOUND", "FIELD", "report.appendix_digest")
+        for _ in range(2):
+            self.assertEqual(self.validator.ask("PutReport", {"report": report, "appendix": bytes_},
+                                                ticket=self.ticket()).status, "OK")
+        rows = suite.sql("SELECT size_bytes FROM registry.blob WHERE digest = "
+                         f"'\\x{sha256(bytes_).hex()}'")
+        self.assertEqual([int(row[0]) for row in rows], [len(bytes_)])
+        self.assertEqual(self.put(report).status, "OK")  # by its digest alone, from now on
 
     def test_the_verdict_is_that_of_the_checks(self):
         version = self.make_ready()

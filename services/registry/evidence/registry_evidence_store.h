@@ -89,7 +89,8 @@ typedef struct registry_report {
     int64_t policy_version;
     int verdict;
     const uint8_t *appendix; /* digest; NULL: none */
-    const uint8_t *record;   /* valion.v1.Report */
+    const uint8_t *report_digest;
+    const uint8_t *record; /* valion.v1.Report */
     size_t record_size;
     const uint8_t *summary; /* the same, as lists show it */
     size_t summary_size;

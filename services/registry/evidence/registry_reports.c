@@ -13,6 +13,7 @@
 #include "vln_text.h"
 
 #include "registry.h"
+#include "registry_blobs.h"
 #include "registry_changes.h"
 #include "registry_evidence_store.h"
 #include "registry_handlers.h"
@@ -29,6 +30,7 @@ enum {
     METRICS_MAX = 256,
     TEXTS_MAX = 64,
     DATA_MAX = 16,
+    APPENDIX_MAX = 64 * 1024,
     SENTENCE_MAX = 1000,
     NAME_MAX_BYTES = 128,
 };
@@ -116,6 +118,33 @@ check_results(vln_call_t *call, const Valion__V1__Report *report)
     return true;
 }
 
+/* One that comes along is what the report names. */
+static bool
+check_appendix(vln_call_t *call, const Valion__V1__Report *report)
+{
+    const Valion__V1__PutReportRequest *request = (const void *)call->request;
+    uint8_t digest[VLN_DIGEST_BYTES];
+    if (!request->has_appendix) {
+        return true;
+    }
+    if (request->appendix.len == 0 || request->appendix.len > APPENDIX_MAX) {
+        vln_call_refuse_field(call, "appendix",
+                              "1 to %d bytes; upload a longer one, and leave it out here",
+                              APPENDIX_MAX);
+        call->limit = APPENDIX_MAX;
+        return false;
+    }
+    vln_digest(request->appendix.data, request->appendix.len, digest);
+    if (report->appendix_digest.len == 0 ||
+        memcmp(digest, report->appendix_digest.data, sizeof digest) != 0) {
+        vln_call_refuse(call, VLN_DATA_LOSS, VALION__V1__REASON__REASON_CORRUPT,
+                        "the bytes of the appendix do not have the digest that the report names: "
+                        "send them again");
+        return false;
+    }
+    return true;
+}
+
 static bool
 check_report(vln_call_t *call, const Valion__V1__Report *report)
 {
@@ -143,7 +172,8 @@ check_report(vln_call_t *call, const Valion__V1__Report *report)
            registry_check_name(call, "report.policy", "a policy", report->policy) &&
            registry_check_text(call, "report.sentence", report->sentence, SENTENCE_MAX) &&
            registry_check_text(call, "report.validator", report->validator, NAME_MAX_BYTES) &&
-           check_digests(call, report) && check_counts(call, report) && check_results(call, report);
+           check_digests(call, report) && check_counts(call, report) && check_results(call, report) &&
+           check_appendix(call, report);
 }
 
 /* ---- what it says, against the record ---- */
@@ -199,7 +229,8 @@ check_blobs(registry_worker_t *self, vln_call_t *call, const Valion__V1__Report 
     for (size_t i = 0; i < report->n_data && err == VLN_OK && *sound; i++) {
         err = check_blob(self, call, "report.data", &report->data[i]->digest, sound);
     }
-    if (err == VLN_OK && *sound && report->appendix_digest.len) {
+    bool beside = ((const Valion__V1__PutReportRequest *)(const void *)call->request)->has_appendix;
+    if (err == VLN_OK && *sound && report->appendix_digest.len && !beside) {
         err = check_blob(self, call, "report.appendix_digest", &report->appendix_digest, sound);
     }
     return err;
@@ -376,7 +407,8 @@ make_row(vln_call_t *call, const Valion__V1__Report *given, registry_report_t *o
         registry_bytes(vln_arena_memdup(call->arena, out->id.bytes, VLN_ID_BYTES), VLN_ID_BYTES);
     report.task_id = call->ticket->task_id;
     report.submitter = call->ticket->submitter;
-    report.digest = registry_bytes(digest_of(call->arena, &report), VLN_DIGEST_BYTES);
+    out->report_digest = digest_of(call->arena, &report);
+    report.digest = registry_bytes(out->report_digest, VLN_DIGEST_BYTES);
     out->record = vln_pb_pack(&report.base, call->arena, &out->record_size);
     out->summary = pack_summary(call->arena, &report, &out->summary_size);
     return check_size(call, out->record, out->record_size);
@@ -403,6 +435,22 @@ add_event(vln_events_t *events, vln_call_t *call, const registry_report_t *row,
 }
 
 static vln_err_t
+keep_appendix(registry_worker_t *self, vln_call_t *call)
+{
+    const ProtobufCBinaryData *bytes =
+        &((const Valion__V1__PutReportRequest *)(const void *)call->request)->appendix;
+    if (bytes->len == 0) {
+        return VLN_OK;
+    }
+    registry_blob_t blob = {.media_type = "application/x-protobuf",
+                            .bytes = bytes->data,
+                            .size_bytes = (int64_t)bytes->len};
+    vln_digest(bytes->data, bytes->len, blob.digest);
+    registry_blob_pack(self->pack, call->arena, &blob);
+    return registry_store_insert_blobs(self->store, call->arena, &blob, 1);
+}
+
+static vln_err_t
 keep(registry_worker_t *self, vln_call_t *call, const Valion__V1__Report *report)
 {
     registry_report_t row;
@@ -410,7 +458,10 @@ keep(registry_worker_t *self, vln_call_t *call, const Valion__V1__Report *report
     if (!make_row(call, report, &row)) {
         return VLN_OK;
     }
-    vln_err_t err = registry_reports_insert(self->store, &row, &added);
+    vln_err_t err = keep_appendix(self, call);
+    if (err == VLN_OK) {
+        err = registry_reports_insert(self->store, &row, &added);
+    }
     if (err == VLN_OK && added) {
         vln_events_t *events = vln_events_new(call->arena);
         add_event(events, call, &row, report);
@@ -420,9 +471,12 @@ keep(registry_worker_t *self, vln_call_t *call, const Valion__V1__Report *report
         return err;
     }
     NEW(call->arena, Valion__V1__PutReportReply, reply, valion__v1__put_report_reply__init);
-    reply->has_report_id = 1;
+    reply->has_report_id = reply->has_existed = 1;
     reply->report_id =
         registry_bytes(vln_arena_memdup(call->arena, row.id.bytes, VLN_ID_BYTES), VLN_ID_BYTES);
+    reply->existed = !added;
+    reply->has_digest = added;
+    reply->digest = registry_bytes(row.report_digest, added ? VLN_DIGEST_BYTES : 0);
     vln_call_reply(call, &reply->base);
     return VLN_OK;
 }

@@ -45,10 +45,9 @@ static void
 add_tests(const check_context_t *context, const residuals_t *residuals,
           Valion__V1__CheckResult *out)
 {
-    size_t shapiro_rows = residuals->count < VLN_SHAPIRO_MAX ? residuals->count : VLN_SHAPIRO_MAX;
-    vln_shapiro_t shapiro = vln_shapiro(residuals->values, shapiro_rows);
+    double shapiro = vln_scores_get(&context->predictions->scores, "residual_shapiro_p", NAN);
     vln_stat_t spread = vln_pearson(residuals->predicted, residuals->sizes, residuals->count);
-    check_add(context, out, "shapiro_p_value", shapiro.w.defined ? shapiro.p : NAN);
+    check_add(context, out, "shapiro_p_value", shapiro);
     check_add(context, out, "heteroscedasticity_correlation", spread.defined ? spread.value : NAN);
 }
 

@@ -14,6 +14,8 @@
 #include "vln_scores.h"
 #include "vln_table.h"
 
+#include "samples.h"
+
 /* What a version said of the rows that can be judged: they have a target and a usable answer. */
 typedef struct check_predictions {
     size_t rows;     /* that were asked */
@@ -76,6 +78,7 @@ typedef struct check_cost {
 /* All of it is borrowed. */
 typedef struct check_context {
     vln_arena_t *arena;
+    samples_t *samples;        /* of both tables' columns, for all checks; NULL: each sorts its own */
     const vln_table_t *table;  /* every row of it is judged */
     const char *target;        /* NULL: none is known */
     const char *const *inputs; /* columns that the model takes; none: every one but the target */

@@ -166,13 +166,3 @@ counts_of_bins(const Valion__V1__ColumnProfile *reference, const vln_sample_t *c
     add_missing(out);
     return true;
 }
-
-vln_sample_t
-counts_sample(const vln_column_t *column, size_t rows)
-{
-    double *values = vln_calloc(rows + 1, sizeof *values);
-    vln_column_numbers(column, rows, values);
-    vln_sample_t sample = vln_sample_make(values, rows);
-    free(values);
-    return sample;
-}

@@ -24,9 +24,6 @@ typedef struct counts {
     size_t new_rows; /* that hold one of them */
 } counts_t;
 
-/* A column's numbers, sorted; end it with vln_sample_end(). */
-vln_sample_t counts_sample(const vln_column_t *column, size_t rows);
-
 /* Two columns of texts. */
 counts_t counts_of_texts(const vln_column_t *reference, size_t reference_rows,
                          const vln_column_t *current, size_t current_rows, vln_arena_t *arena);

@@ -71,29 +71,16 @@ note_new(quality_t *self, const counts_t *counts, Valion__V1__ColumnResult *foun
 static void
 note_outside(quality_t *self, const vln_column_t *column, double low, double high)
 {
-    uint64_t outside = 0;
     if (!(low <= high)) {
         return; /* the reference has no number */
     }
-    for (size_t row = 0; row < self->rows; row++) {
-        double value = vln_column_number(column, row);
-        outside += value < low || value > high;
-    }
+    const vln_sample_t *sample = samples_hold(self->context->samples, column, self->rows);
+    uint64_t outside = vln_count_below(sample->sorted, sample->n, low) + sample->n -
+                       vln_count_to(sample->sorted, sample->n, high);
+    samples_release(self->context->samples, sample);
     self->compared++;
     self->outside_cells += outside;
     self->worst_outside = fmax(self->worst_outside, (double)outside / (double)self->rows);
-}
-
-static void
-find_range(const vln_column_t *column, size_t rows, double *low, double *high)
-{
-    *low = INFINITY;
-    *high = -INFINITY;
-    for (size_t row = 0; row < rows; row++) {
-        double value = vln_column_number(column, row); /* NaN is neither */
-        *low = fmin(*low, value);
-        *high = fmax(*high, value);
-    }
 }
 
 static void
@@ -111,10 +98,11 @@ compare_with_rows(quality_t *self, const vln_column_t *column, Valion__V1__Colum
         note_new(self, &counts, found);
         return;
     }
-    double low;
-    double high;
-    find_range(then, vln_table_rows(table), &low, &high);
-    note_outside(self, column, low, high);
+    const vln_sample_t *sample = samples_hold(self->context->samples, then, vln_table_rows(table));
+    if (sample->n > 0) {
+        note_outside(self, column, sample->sorted[0], sample->sorted[sample->n - 1]);
+    }
+    samples_release(self->context->samples, sample);
 }
 
 static void
@@ -166,21 +154,19 @@ is_one_text(const vln_column_t *column, size_t rows)
 
 /* Cells beyond Tukey's fences; none in texts and booleans. */
 static uint64_t
-count_outliers(const vln_column_t *column, size_t rows, bool *constant)
+count_outliers(const quality_t *self, const vln_column_t *column, bool *constant)
 {
+    size_t rows = self->rows;
     *constant = false;
     if (column->type == VLN_TYPE_STRING || column->type == VLN_TYPE_BOOL) {
         *constant = is_one_text(column, rows) && rows > 1;
         return 0;
     }
-    double *values = vln_calloc(rows + 1, sizeof *values);
-    vln_column_numbers(column, rows, values);
-    vln_sample_t sample = vln_sample_make(values, rows);
-    vln_fences_t fences = vln_fences(sample.sorted, sample.n);
-    uint64_t outside = vln_fences_count_outside(&fences, sample.sorted, sample.n);
-    *constant = sample.n > 1 && sample.sorted[0] >= sample.sorted[sample.n - 1];
-    vln_sample_end(&sample);
-    free(values);
+    const vln_sample_t *sample = samples_hold(self->context->samples, column, rows);
+    vln_fences_t fences = vln_fences(sample->sorted, sample->n);
+    uint64_t outside = vln_fences_count_outside(&fences, sample->sorted, sample->n);
+    *constant = sample->n > 1 && sample->sorted[0] >= sample->sorted[sample->n - 1];
+    samples_release(self->context->samples, sample);
     return outside;
 }
 
@@ -189,7 +175,7 @@ look(quality_t *self, const vln_column_t *column, Valion__V1__CheckResult *out)
 {
     bool constant = false;
     size_t missing = vln_column_missing(column, self->rows);
-    uint64_t outliers = count_outliers(column, self->rows, &constant);
+    uint64_t outliers = count_outliers(self, column, &constant);
     double missing_share = (double)missing / (double)self->rows;
     double outlier_share = (double)outliers / (double)self->rows;
     size_t at = out->n_columns;

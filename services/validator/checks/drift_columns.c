@@ -164,9 +164,10 @@ compare_with_profile(drift_test_t *self, const vln_column_t *column)
             counts_of_top(then, column, vln_table_rows(context->table), context->arena);
         compare_counts(self, &counts);
     } else {
-        vln_sample_t now = counts_sample(column, vln_table_rows(context->table));
-        compare_bins(self, &now, then);
-        vln_sample_end(&now);
+        const vln_sample_t *now =
+            samples_hold(context->samples, column, vln_table_rows(context->table));
+        compare_bins(self, now, then);
+        samples_release(context->samples, now);
     }
 }
 
@@ -187,11 +188,12 @@ compare_with_rows(drift_test_t *self, const vln_column_t *column)
                                           vln_table_rows(context->table), context->arena);
         compare_counts(self, &counts);
     } else {
-        vln_sample_t before = counts_sample(then, vln_table_rows(table));
-        vln_sample_t now = counts_sample(column, vln_table_rows(context->table));
-        compare_samples(self, &before, &now);
-        vln_sample_end(&before);
-        vln_sample_end(&now);
+        const vln_sample_t *before = samples_hold(context->samples, then, vln_table_rows(table));
+        const vln_sample_t *now =
+            samples_hold(context->samples, column, vln_table_rows(context->table));
+        compare_samples(self, before, now);
+        samples_release(context->samples, before);
+        samples_release(context->samples, now);
     }
 }
 

@@ -261,9 +261,10 @@ numbers_by_evidently(const vln_sample_t *reference, const vln_sample_t *current)
 static drift_finding_t
 numbers_by_ks(const vln_sample_t *reference, const vln_sample_t *current, drift_by_t by)
 {
-    vln_drift_t ks = vln_drift_ks(reference, current, VLN_KS_AUTO, 0);
+    vln_drift_t ks;
+    vln_drift_t distance;
+    vln_drift_ks_and_wasserstein(reference, current, &ks, &distance);
     vln_drift_t psi = vln_drift_psi(reference, current, VLN_PSI_QUANTILE, 0);
-    vln_drift_t distance = vln_drift_wasserstein_normalised(reference, current);
     drift_finding_t self = tested("ks", &ks, by);
     note_effect(&self, "psi", &psi);
     note_effect(&self, "wasserstein", &distance);

@@ -327,22 +327,25 @@ draw_classes(drawing_t *self, const check_predictions_t *predictions)
 static void
 draw_numbers(drawing_t *self, const char *name, const vln_column_t *then, const vln_column_t *now)
 {
-    vln_sample_t left = counts_sample(then, vln_table_rows(self->context->reference.table));
-    vln_sample_t right = counts_sample(now, vln_table_rows(self->context->table));
-    bool usable = left.n > 0 && right.n > 0 && left.finite && right.finite;
+    const check_context_t *context = self->context;
+    const vln_sample_t *left =
+        samples_hold(context->samples, then, vln_table_rows(context->reference.table));
+    const vln_sample_t *right = samples_hold(context->samples, now, vln_table_rows(context->table));
+    bool usable = left->n > 0 && right->n > 0 && left->finite && right->finite;
     Valion__V1__Plot *plot = usable ? add(self, name, "bars", BARS + 1, (size_t)2 * BARS) : NULL;
     if (plot) {
-        scale_t scale = scale_of(fmin(left.sorted[0], right.sorted[0]),
-                                 fmax(left.sorted[left.n - 1], right.sorted[right.n - 1]), BARS);
+        scale_t scale =
+            scale_of(fmin(left->sorted[0], right->sorted[0]),
+                     fmax(left->sorted[left->n - 1], right->sorted[right->n - 1]), BARS);
         set_edges(&scale, plot);
-        add_shares(&scale, &left, plot);
-        add_shares(&scale, &right, plot);
+        add_shares(&scale, left, plot);
+        add_shares(&scale, right, plot);
         add_label(self, plot, 2, "reference");
         add_label(self, plot, 2, "current");
         set_titles(self, plot, now->name, "share of the rows");
     }
-    vln_sample_end(&left);
-    vln_sample_end(&right);
+    samples_release(context->samples, left);
+    samples_release(context->samples, right);
 }
 
 /* The most frequent of both sides; the others are left out. */
