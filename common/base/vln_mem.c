@@ -1,13 +1,17 @@
 #include "vln_mem.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "vln_err.h"
 
 enum { BLOCK_BYTES = 16 * 1024, ALIGNMENT = 16 };
+
+enum { HUGE_PAGE = 2 * 1024 * 1024, LARGE = 2 * HUGE_PAGE };
 
 typedef struct block {
     struct block *next; /* older */
@@ -32,10 +36,26 @@ or_die(void *memory)
     return memory;
 }
 
+/* Of a large block: first use of its memory costs a fault for each page, and these are 512 times
+ * fewer. Where the machine has none, it is as it was. */
+static void
+prefer_huge_pages(void *memory, size_t size)
+{
+    uintptr_t start = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)memory + size) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (end > start) {
+        madvise((char *)memory + (start - (uintptr_t)memory), end - start, MADV_HUGEPAGE);
+    }
+}
+
 void *
 vln_calloc(size_t count, size_t size)
 {
-    return or_die(calloc(count ? count : 1, size ? size : 1));
+    void *memory = or_die(calloc(count ? count : 1, size ? size : 1));
+    if (size && count >= LARGE / size) {
+        prefer_huge_pages(memory, count * size);
+    }
+    return memory;
 }
 
 void *

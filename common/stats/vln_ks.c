@@ -36,40 +36,82 @@ p_of_equal(size_t n, size_t h)
 typedef struct band {
     size_t larger; /* rows */
     size_t smaller;
-    double step_larger; /* sizes over their greatest common divisor */
-    double step_smaller;
-    double h; /* paths that stay nearer than this to the diagonal are inside */
+    int64_t step_larger; /* sizes over their greatest common divisor */
+    int64_t step_smaller;
+    int64_t h; /* paths that stay nearer than this to the line between the corners are inside */
 } band_t;
 
-/* First j inside the band where i + j is `sum`, and the j after the last. */
-static size_t
-band_first(const band_t *band, size_t sum)
+/* The places of a diagonal, where i + j is `sum`, that are inside: j from `first`, before `end`. */
+typedef struct inside {
+    size_t first;
+    size_t end;
+} inside_t;
+
+/* From the line: positive below it. */
+static int64_t
+height(const band_t *band, size_t sum, size_t j)
 {
-    double steps = band->step_larger + band->step_smaller;
-    double first = floor((band->step_smaller * (double)sum - band->h) / steps) + 1;
-    double least = sum > band->larger ? (double)(sum - band->larger) : 0;
-    return (size_t)fmax(first, least);
+    return band->step_smaller * (int64_t)(sum - j) - band->step_larger * (int64_t)j;
 }
 
-static size_t
-band_end(const band_t *band, size_t sum)
+/* Of the next diagonal, from those of the one before it: neither bound ever goes back. */
+static void
+move_inside(const band_t *band, size_t sum, inside_t *self)
 {
-    double steps = band->step_larger + band->step_smaller;
-    double end = ceil((band->step_smaller * (double)sum + band->h) / steps);
-    return (size_t)fmin(end, fmin((double)sum, (double)band->smaller) + 1);
+    if (sum > band->larger && self->first < sum - band->larger) {
+        self->first = sum - band->larger;
+    }
+    while (self->first <= sum && height(band, sum, self->first) >= band->h) {
+        self->first++;
+    }
+    while (self->end <= sum && self->end <= band->smaller &&
+           height(band, sum, self->end) > -band->h) {
+        self->end++;
+    }
 }
 
 /* Places j of one diagonal from those of the one before it: each from two of them, none from another
- * of its own, so that the processor has many in hand at once. */
-static void
-step_diagonal(const double *restrict before, const double *restrict places, double *restrict after,
-              size_t sum, size_t first, size_t end)
+ * of its own, so that the processor has many in hand at once. Nothing is contracted: the same bits,
+ * however many those are. */
+static inline __attribute__((always_inline)) void
+step(const double *restrict before, const double *restrict places, double *restrict after,
+     size_t sum, inside_t inside)
 {
     double share = 1 / (double)sum;
-    for (size_t j = first; j < end; j++) {
+    for (size_t j = inside.first; j < inside.end; j++) {
         double across = before[j] * (((double)sum - places[j]) * share);
         after[j] = across + before[j - 1] * (places[j] * share);
     }
+}
+
+typedef void step_fn(const double *restrict before, const double *restrict places,
+                     double *restrict after, size_t sum, inside_t inside);
+
+static void
+step_plain(const double *restrict before, const double *restrict places, double *restrict after,
+           size_t sum, inside_t inside)
+{
+    step(before, places, after, sum, inside);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+step_wide(const double *restrict before, const double *restrict places, double *restrict after,
+          size_t sum, inside_t inside)
+{
+    step(before, places, after, sum, inside);
+}
+#endif
+
+static step_fn *
+find_step(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        return step_wide;
+    }
+#endif
+    return step_plain;
 }
 
 /*
@@ -90,18 +132,19 @@ p_of_band(const band_t *band)
         before[j] = after[j] = 1;
     }
     before[0] = 0;
+    step_fn *take_step = find_step();
+    inside_t inside = {0, 1};
     for (size_t sum = 1; sum <= band->larger + band->smaller; sum++) {
-        size_t first = band_first(band, sum);
-        size_t end = band_end(band, sum);
-        if (end <= first) {
+        move_inside(band, sum, &inside);
+        if (inside.end <= inside.first) {
             before[band->smaller] = 1; /* every path crosses here, and nothing of the band does */
             break;
         }
-        step_diagonal(before, places, after, sum, first, end);
-        if (first > 0) {
-            after[first - 1] = 1;
+        take_step(before, places, after, sum, inside);
+        if (inside.first > 0) {
+            after[inside.first - 1] = 1;
         }
-        after[end] = 1;
+        after[inside.end] = 1;
         double *other = before;
         before = after;
         after = other;
@@ -135,9 +178,9 @@ vln_ks_exact_p(size_t n1, size_t n2, double d, double *p)
     }
     const band_t band = {.larger = larger,
                          .smaller = smaller,
-                         .step_larger = (double)step_larger,
-                         .step_smaller = (double)step_smaller,
-                         .h = h};
+                         .step_larger = (int64_t)step_larger,
+                         .step_smaller = (int64_t)step_smaller,
+                         .h = (int64_t)h};
     *p = larger == smaller ? p_of_equal(larger, (size_t)h) : p_of_band(&band);
     *p = fmin(1, fmax(0, *p));
     return true;

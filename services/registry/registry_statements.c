@@ -93,6 +93,9 @@ const vln_pg_stmt_t registry_statements[] = {
     [LOCK_VERSION] = {"lock_version",
         "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND version = $2"
         " FOR NO KEY UPDATE"},
+    [HOLD_VERSION] = {"hold_version",
+        "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND version = $2"
+        " FOR KEY SHARE"},
     [LOCK_PRODUCTION] = {"lock_production",
         "SELECT " VERSION_COLUMNS " FROM version v WHERE model = $1 AND stage = 3"
         " FOR NO KEY UPDATE"},

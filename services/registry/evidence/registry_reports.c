@@ -172,8 +172,8 @@ check_report(vln_call_t *call, const Valion__V1__Report *report)
            registry_check_name(call, "report.policy", "a policy", report->policy) &&
            registry_check_text(call, "report.sentence", report->sentence, SENTENCE_MAX) &&
            registry_check_text(call, "report.validator", report->validator, NAME_MAX_BYTES) &&
-           check_digests(call, report) && check_counts(call, report) && check_results(call, report) &&
-           check_appendix(call, report);
+           check_digests(call, report) && check_counts(call, report) &&
+           check_results(call, report) && check_appendix(call, report);
 }
 
 /* ---- what it says, against the record ---- */
@@ -192,7 +192,7 @@ check_version(registry_worker_t *self, vln_call_t *call, const Valion__V1__Repor
 {
     registry_version_t version;
     vln_err_t err =
-        registry_lock_version_alone(self, call, report->model, report->version, &version, sound);
+        registry_hold_version(self, call, report->model, report->version, &version, sound);
     if (err == VLN_OK && *sound &&
         memcmp(version.digest, report->artifact_digest.data, VLN_DIGEST_BYTES) != 0) {
         *sound = false;

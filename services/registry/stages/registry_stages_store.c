@@ -19,14 +19,28 @@ run_for_version(registry_store_t *self, size_t statement, const vln_pg_args_t *a
     return err;
 }
 
-vln_err_t
-registry_stages_lock(registry_store_t *self, vln_arena_t *arena, const char *model,
-                     const char *version, registry_version_t *out)
+static vln_err_t
+run_for_name(registry_store_t *self, size_t statement, vln_arena_t *arena, const char *model,
+             const char *version, registry_version_t *out)
 {
     vln_pg_args_t args = {0};
     vln_pg_text(&args, model);
     vln_pg_text(&args, version);
-    return run_for_version(self, LOCK_VERSION, &args, arena, out);
+    return run_for_version(self, statement, &args, arena, out);
+}
+
+vln_err_t
+registry_stages_lock(registry_store_t *self, vln_arena_t *arena, const char *model,
+                     const char *version, registry_version_t *out)
+{
+    return run_for_name(self, LOCK_VERSION, arena, model, version, out);
+}
+
+vln_err_t
+registry_stages_hold(registry_store_t *self, vln_arena_t *arena, const char *model,
+                     const char *version, registry_version_t *out)
+{
+    return run_for_name(self, HOLD_VERSION, arena, model, version, out);
 }
 
 vln_err_t

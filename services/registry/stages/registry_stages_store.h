@@ -19,6 +19,11 @@ VLN_MUST_USE vln_err_t registry_stages_lock(registry_store_t *self, vln_arena_t 
                                             const char *model, const char *version,
                                             registry_version_t *out);
 
+/* It is there until the transaction ends; others may change and hold it meanwhile. NOT_FOUND. */
+VLN_MUST_USE vln_err_t registry_stages_hold(registry_store_t *self, vln_arena_t *arena,
+                                            const char *model, const char *version,
+                                            registry_version_t *out);
+
 /* The version that holds production, locked; NOT_FOUND. */
 VLN_MUST_USE vln_err_t registry_stages_lock_production(registry_store_t *self, vln_arena_t *arena,
                                                        const char *model, registry_version_t *out);

@@ -29,11 +29,9 @@ enum {
 
 /* ---- in common ---- */
 
-vln_err_t
-registry_lock_version_alone(registry_worker_t *self, vln_call_t *call, const char *model,
-                            const char *version, registry_version_t *out, bool *found)
+static vln_err_t
+refuse_unknown(vln_call_t *call, const char *model, const char *version, vln_err_t err, bool *found)
 {
-    vln_err_t err = registry_stages_lock(self->store, call->arena, model, version, out);
     *found = err == VLN_OK;
     if (err == VLN_NOT_FOUND) {
         vln_call_refuse(call, err, VALION__V1__REASON__REASON_UNSPECIFIED,
@@ -42,6 +40,22 @@ registry_lock_version_alone(registry_worker_t *self, vln_call_t *call, const cha
         return VLN_OK;
     }
     return err;
+}
+
+vln_err_t
+registry_lock_version_alone(registry_worker_t *self, vln_call_t *call, const char *model,
+                            const char *version, registry_version_t *out, bool *found)
+{
+    vln_err_t err = registry_stages_lock(self->store, call->arena, model, version, out);
+    return refuse_unknown(call, model, version, err, found);
+}
+
+vln_err_t
+registry_hold_version(registry_worker_t *self, vln_call_t *call, const char *model,
+                      const char *version, registry_version_t *out, bool *found)
+{
+    vln_err_t err = registry_stages_hold(self->store, call->arena, model, version, out);
+    return refuse_unknown(call, model, version, err, found);
 }
 
 vln_err_t

@@ -21,6 +21,11 @@ VLN_MUST_USE vln_err_t registry_lock_version_alone(registry_worker_t *self, vln_
                                                    const char *model, const char *version,
                                                    registry_version_t *out, bool *found);
 
+/* For what is added to a version and leaves it as it is: it stays until the transaction ends. */
+VLN_MUST_USE vln_err_t registry_hold_version(registry_worker_t *self, vln_call_t *call,
+                                             const char *model, const char *version,
+                                             registry_version_t *out, bool *found);
+
 /* Each of these: false, and the call refused, if it does not hold. */
 bool registry_check_version_text(vln_call_t *call, const char *version);
 bool registry_check_revision(vln_call_t *call, const registry_version_t *version,
