@@ -244,6 +244,7 @@ static const cli_option_t validate_options[] = {
     {"environment", 0, "ENVIRONMENT", false, "whose policy counts"},
     {"stage",       0, "STAGE",       false, "likewise"},
     {"seed",        0, "N",           false, "of everything random [42]"},
+    {"threads",     0, "N",           false, "for one large data set; the report is the same [1]"},
     {"no-wait",     0, NULL,          false, "print the job's id and end"},
     {0},
 };

@@ -319,9 +319,12 @@ cmd_validate(cli_t *cli)
     spec.baseline = cli_text_option(cli, "baseline");
     spec.environment = cli_text_option(cli, "environment");
     spec.stage = cli_text_option(cli, "stage");
-    if (!number_option(cli, "seed", 0, INT64_MAX, &spec.has_seed, &spec.seed)) {
+    uint64_t threads = 0;
+    if (!number_option(cli, "seed", 0, INT64_MAX, &spec.has_seed, &spec.seed) ||
+        !number_option(cli, "threads", 1, 64, &spec.has_threads, &threads)) {
         return CLI_USAGE;
     }
+    spec.threads = (uint32_t)threads;
     return cli_job_run(cli, "validate", &spec.base);
 }
 

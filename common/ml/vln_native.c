@@ -7,12 +7,15 @@
 
 #include "vln_model_inside.h"
 #include "vln_native_inside.h"
+#include "vln_parallel.h"
 #include "vln_result.h"
 #include "vln_time.h"
 
 enum {
     MEMO = 256,
-    CHUNK = 4096, /* rows whose raw answers are held at once; a multiple of VLN_LANES */
+    CHUNK = 4096,       /* rows whose raw answers are held at once; a multiple of VLN_LANES */
+    THREAD_ROWS = 16384, /* that are worth a thread; likewise */
+    THREADS_MAX = 64,
 };
 
 vln_err_t
@@ -185,69 +188,102 @@ take_lanes(const vln_native_t *self, const vln_native_room_t *room, size_t count
     memcpy(labels, room->labels, count * sizeof *labels);
 }
 
-/* A call that is on. */
-typedef struct call {
+/* A stretch of rows, and the thread's own memory for predicting one stretch after another. */
+typedef struct stretch {
     const vln_native_t *self;
     const vln_sandbox_rows_t *rows;
     int64_t until_us;
     vln_native_room_t room;
-    float *scores; /* of a chunk */
+    float *scores;
     int32_t *labels;
-    vln_outcome_t *outcome;
-} call_t;
+    size_t first;
+    size_t count;
+    bool late; /* the time was over before its end */
+} stretch_t;
 
 static vln_err_t
-end_with(const call_t *call, vln_sandbox_verdict_t verdict, const char *sentence)
+end_with(vln_outcome_t *outcome, vln_sandbox_verdict_t verdict, const char *sentence)
 {
-    call->outcome->verdict = verdict;
-    snprintf(call->outcome->sentence, sizeof call->outcome->sentence, "%s", sentence);
+    outcome->verdict = verdict;
+    snprintf(outcome->sentence, sizeof outcome->sentence, "%s", sentence);
     return VLN_FAILED_PRECONDITION;
 }
 
-static vln_err_t
-predict_chunk(call_t *call, size_t first, vln_sandbox_result_t *result)
+static void
+predict_stretch(void *context, size_t which)
 {
-    const vln_native_t *self = call->self;
-    size_t left = call->rows->rows - first;
-    size_t count = left < CHUNK ? left : CHUNK;
-    for (size_t i = 0; i < count; i += VLN_LANES) {
-        size_t lanes = count - i < VLN_LANES ? count - i : VLN_LANES;
-        if (vln_mono_us() > call->until_us) {
-            return end_with(call, VLN_VERDICT_TIME, "the model did not end within its time");
+    stretch_t *stretch = (stretch_t *)context + which;
+    const vln_native_t *self = stretch->self;
+    for (size_t i = 0; i < stretch->count; i += VLN_LANES) {
+        size_t left = stretch->count - i;
+        size_t lanes = left < VLN_LANES ? left : VLN_LANES;
+        if (vln_mono_us() > stretch->until_us) {
+            stretch->late = true;
+            return;
         }
-        vln_native_run(self, call->rows, first + i, lanes, &call->room);
-        take_lanes(self, &call->room, lanes, call->scores + i * self->width, call->labels + i);
+        vln_native_run(self, stretch->rows, stretch->first + i, lanes, &stretch->room);
+        take_lanes(self, &stretch->room, lanes, stretch->scores + i * self->width,
+                   stretch->labels + i);
     }
-    const vln_raw_t raw = {.scores = call->scores,
+}
+
+static vln_err_t
+take_stretch(const stretch_t *stretch, vln_sandbox_result_t *result, vln_outcome_t *outcome)
+{
+    const vln_native_t *self = stretch->self;
+    const vln_raw_t raw = {.scores = stretch->scores,
                            .width = self->width,
-                           .labels = self->labelled ? call->labels : NULL,
-                           .count = count};
+                           .labels = self->labelled ? stretch->labels : NULL,
+                           .count = stretch->count};
+    if (stretch->late) {
+        return end_with(outcome, VLN_VERDICT_TIME, "the model did not end within its time");
+    }
     if (!vln_result_labels_are_sound(self->about, &raw)) {
-        return end_with(call, VLN_VERDICT_ANSWER,
+        return end_with(outcome, VLN_VERDICT_ANSWER,
                         "the model gives labels that are none of its classes");
     }
     vln_result_take(self->about, &raw, result);
     return VLN_OK;
 }
 
+/* `count` stretches of up to `length` rows at a time, each on a thread of its own, in their order. */
 static vln_err_t
-predict_all(call_t *call, vln_sandbox_result_t *result)
+predict_all(stretch_t *stretches, size_t count, size_t length, vln_sandbox_result_t *result,
+            vln_outcome_t *outcome)
 {
-    const vln_native_t *self = call->self;
-    size_t rows = call->rows->rows;
-    size_t most = rows < CHUNK ? rows : CHUNK;
+    size_t rows = stretches->rows->rows;
     vln_err_t err = VLN_OK;
-    make_room(self, &call->room);
-    call->scores = vln_calloc(most * self->width + 1, sizeof *call->scores);
-    call->labels = vln_calloc(most + 1, sizeof *call->labels);
-    vln_result_reserve(self->about, rows, self->width, result);
-    for (size_t first = 0; err == VLN_OK && first < rows; first += CHUNK) {
-        err = predict_chunk(call, first, result);
+    for (size_t first = 0; err == VLN_OK && first < rows;) {
+        size_t used = 0;
+        for (; used < count && first < rows; used++) {
+            stretches[used].first = first;
+            stretches[used].count = rows - first < length ? rows - first : length;
+            first += stretches[used].count;
+        }
+        vln_parallel(used, used, predict_stretch, stretches);
+        for (size_t i = 0; err == VLN_OK && i < used; i++) {
+            err = take_stretch(&stretches[i], result, outcome);
+        }
     }
-    end_room(&call->room);
-    free(call->scores);
-    free(call->labels);
     return err;
+}
+
+static void
+begin_stretch(stretch_t *self, const vln_native_t *native, const vln_sandbox_rows_t *rows,
+              size_t length, int64_t until_us)
+{
+    *self = (stretch_t){.self = native, .rows = rows, .until_us = until_us};
+    make_room(native, &self->room);
+    self->scores = vln_calloc(length * native->width + 1, sizeof *self->scores);
+    self->labels = vln_calloc(length + 1, sizeof *self->labels);
+}
+
+static void
+end_stretch(stretch_t *self)
+{
+    end_room(&self->room);
+    free(self->scores);
+    free(self->labels);
 }
 
 vln_err_t
@@ -255,15 +291,26 @@ vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows, int
                    vln_sandbox_result_t *result, vln_outcome_t *outcome)
 {
     int64_t begun_us = vln_mono_us();
-    call_t call = {
-        .self = self, .rows = rows, .until_us = begun_us + limit_ms * 1000, .outcome = outcome};
     *outcome = (vln_outcome_t){0};
     vln_result_begin(result);
     if (!vln_result_rows_fit(self->about, rows, outcome)) {
         outcome->verdict = VLN_VERDICT_REFUSED;
         return VLN_FAILED_PRECONDITION;
     }
-    vln_err_t err = predict_all(&call, result);
+    size_t most = rows->rows / THREAD_ROWS + 1; /* of use */
+    size_t count = rows->threads < most ? rows->threads : most;
+    count = count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count;
+    size_t length = count > 1 ? THREAD_ROWS : CHUNK;
+    stretch_t stretches[THREADS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        begin_stretch(&stretches[i], self, rows, rows->rows < length ? rows->rows : length,
+                      begun_us + limit_ms * 1000);
+    }
+    vln_result_reserve(self->about, rows->rows, self->width, result);
+    vln_err_t err = predict_all(stretches, count, length, result, outcome);
+    for (size_t i = 0; i < count; i++) {
+        end_stretch(&stretches[i]);
+    }
     outcome->wall_us = vln_mono_us() - begun_us;
     return err;
 }

@@ -541,6 +541,31 @@ predict_range(void *context)
                : NULL;
 }
 
+Test(vln_native, parts_many_rows_among_threads_to_the_same_bits)
+{
+    enum { ROWS = 100001 };
+    const test_trees_t recipe = {.features = 6, .trees = 9, .depth = 8};
+    static const size_t threads[] = {2, 3, 4, 64, 1000};
+    vln_part_t file = test_trees_make(&recipe);
+    float *rows = test_trees_rows(ROWS, 6, 3);
+    cr_assert_eq(open_bytes(file.bytes, file.size), VLN_OK, "%s", why);
+    cr_assert_eq(predict(rows, ROWS, 6), VLN_OK);
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        vln_sandbox_result_t parted = {0};
+        vln_sandbox_rows_t asked = {
+            .rows = ROWS, .numbers = rows, .number_count = 6, .threads = threads[i]};
+        cr_assert_eq(vln_native_predict(native, &asked, LIMIT_MS, &parted, &outcome), VLN_OK);
+        cr_assert_eq(parted.rows, ROWS);
+        cr_expect_arr_eq(parted.values, result.values, ROWS * sizeof(float));
+        cr_expect_eq(vln_native_predict(native, &asked, -1, &parted, &outcome),
+                     VLN_FAILED_PRECONDITION);
+        cr_expect_eq(outcome.verdict, VLN_VERDICT_TIME);
+        vln_sandbox_result_end(&parted);
+    }
+    vln_part_end(&file);
+    free(rows);
+}
+
 Test(vln_native, answers_several_threads_at_once)
 {
     const test_trees_t recipe = {.features = 6, .trees = 9, .depth = 8};

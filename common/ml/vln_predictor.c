@@ -26,6 +26,7 @@ struct vln_predictor {
     part_t model;
     vln_sandbox_result_t prepared; /* what the preprocessor made of the rows */
     bool assumed_order;
+    size_t threads;
 };
 
 static vln_err_t
@@ -281,6 +282,12 @@ vln_predictor_signature(const vln_predictor_t *self)
     return self->signature;
 }
 
+void
+vln_predictor_set_threads(vln_predictor_t *self, size_t threads)
+{
+    self->threads = threads;
+}
+
 const vln_model_t *
 vln_predictor_model(const vln_predictor_t *self)
 {
@@ -415,6 +422,7 @@ gather(vln_predictor_t *self, const vln_table_t *table, const vln_model_binding_
     out->numbers = *matrix;
     out->number_count = numbers;
     out->texts = texts;
+    out->threads = self->threads;
     size_t at = 0;
     for (size_t i = 0; i < binding->count; i++) {
         const vln_column_t *column = vln_table_at(table, binding->columns[i]);
@@ -437,7 +445,8 @@ run(vln_predictor_t *self, const vln_sandbox_rows_t *rows, vln_sandbox_result_t 
         predict_part(self->sandbox, &self->preprocessor, rows, &self->prepared, outcome);
     const vln_sandbox_rows_t prepared = {.rows = self->prepared.rows,
                                          .numbers = self->prepared.values,
-                                         .number_count = self->prepared.width};
+                                         .number_count = self->prepared.width,
+                                         .threads = self->threads};
     return err == VLN_OK ? predict_part(self->sandbox, &self->model, &prepared, result, outcome)
                          : err;
 }

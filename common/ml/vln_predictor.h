@@ -57,6 +57,10 @@ VLN_MUST_USE vln_err_t vln_predictor_predict(vln_predictor_t *self, const vln_ta
                                              size_t first, size_t rows,
                                              vln_sandbox_result_t *result, vln_outcome_t *outcome);
 
+/* How many threads may work on one predict, where the native engine does it: the bits are the same. One
+ * at first. */
+void vln_predictor_set_threads(vln_predictor_t *self, size_t threads);
+
 /* Which engine runs the model, and its version; of a preprocessor that another runs, that too. The text
  * is in the arena. */
 Valion__V1__Engine vln_predictor_engine(const vln_predictor_t *self);

@@ -113,6 +113,7 @@ typedef struct vln_sandbox_rows {
     size_t number_count;  /* a row */
     const vln_sandbox_text_t *texts;
     size_t text_count;
+    size_t threads; /* that may predict, of the native engine; 0 is one */
 } vln_sandbox_rows_t;
 
 /*

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vln_pb.h"
+#include "vln_processors.h"
 #include "vln_profile.h"
 #include "vln_time.h"
 #include "vln_types.h"
@@ -23,6 +24,8 @@
 #include "verdict.h"
 
 enum { CHECKS_MAX = 64, WARNINGS_MAX = 64, BASELINES_MAX = 64, DEFAULT_SEED = 42 };
+
+enum { THREADS_MAX = 64, THREAD_ROWS = 20000 /* that are worth some */ };
 
 /* Of columns sorted and kept for the next check: a million rows of thirty columns. */
 enum { SAMPLES_BUDGET = 256 * 1024 * 1024 };
@@ -97,11 +100,24 @@ read_spec(validation_t *self)
         vln_task_fail(task, false, "a validation needs a model and the data to judge it on");
         return false;
     }
+    if (self->spec->has_threads && (self->spec->threads < 1 || self->spec->threads > THREADS_MAX)) {
+        vln_task_fail(task, false, "threads: 1 to %d, or leave it out", THREADS_MAX);
+        return false;
+    }
     if (self->spec->max_rows < 0) {
         vln_task_fail(task, false, "max_rows: 1 or more, or leave it out");
         return false;
     }
     return true;
+}
+
+/* As many as are asked for and this process may use. */
+static size_t
+threads_of(const validation_t *self)
+{
+    size_t most = vln_processors();
+    size_t asked = self->spec->has_threads ? self->spec->threads : 1;
+    return asked < most ? asked : most;
 }
 
 /* ---- the version ---- */
@@ -371,6 +387,7 @@ ask_model(validation_t *self)
         return false;
     }
     report_engine(self);
+    vln_predictor_set_threads(self->version.opened.predictor, threads_of(self));
     int64_t asked_us = vln_mono_us();
     vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
                                           vln_table_rows(table), &self->answers, &outcome);
@@ -554,6 +571,25 @@ read_importance(validation_t *self)
     return err == VLN_OK || end_outcome(self, err, &outcome);
 }
 
+/* A large data set is sorted on the threads that the validation may have. */
+static void
+prepare_samples(validation_t *self)
+{
+    const vln_table_t *const tables[] = {self->rows.table, self->reference.table};
+    for (size_t i = 0; i < VLN_COUNT(tables) && threads_of(self) > 1; i++) {
+        size_t rows = tables[i] ? vln_table_rows(tables[i]) : 0;
+        size_t count = tables[i] ? vln_table_columns(tables[i]) : 0;
+        const vln_column_t **columns =
+            vln_arena_alloc(self->task->arena, (count + 1) * sizeof(void *));
+        for (size_t at = 0; at < count; at++) {
+            columns[at] = vln_table_at(tables[i], at);
+        }
+        if (rows >= THREAD_ROWS && (has_kind(self, "data_drift") || has_kind(self, "data_quality"))) {
+            samples_prepare(self->samples, columns, count, rows, threads_of(self));
+        }
+    }
+}
+
 static bool
 run_checks(validation_t *self)
 {
@@ -571,6 +607,7 @@ run_checks(validation_t *self)
     self->context.baseline_count = self->baseline_count;
     self->context.cost = self->is_asked ? &self->cost : NULL;
     find_inputs(self);
+    prepare_samples(self);
     if (!read_importance(self)) {
         return false;
     }

@@ -2,7 +2,7 @@
 same work in Python.
 
     bench_validate.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [--data FOLDER]
-        [--count 200] [--rows N]
+        [--count 200] [--rows N] [--threads N]
 
 One validator that is kept on one processor; its slots (6) share it, so that one computes while another
 waits for the bus. The checks are the original's five
@@ -25,6 +25,7 @@ parser.add_argument("--count", type=int, default=200)
 parser.add_argument("--rows", type=int, default=0)
 parser.add_argument("--model", default="gbr.onnx")
 parser.add_argument("--slots", type=int, default=6)
+parser.add_argument("--threads", type=int, default=1, help="of a validation, and processors of all")
 args = parser.parse_args()
 sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
 if not args.data:
@@ -85,7 +86,7 @@ def prepare(admin, paths):
 
 def submit(admin):
     return admin.submit("validate", model="bench", version="1.0.0", policy="bench", target=TARGET,
-                        data=[evidence_pb2.DataRef(name="bench-cur")],
+                        threads=args.threads, data=[evidence_pb2.DataRef(name="bench-cur")],
                         reference=evidence_pb2.DataRef(name="bench-ref"))
 
 
@@ -104,9 +105,10 @@ def measure(admin):
     return took, (processor_ms() - worked) / args.count
 
 
-def keep_on_one_processor():
+def bound_processors():
+    allowed = sorted(os.sched_getaffinity(0))[-args.threads:]
     for thread in os.listdir(f"/proc/{suite.pid('validator0')}/task"):
-        os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(int(thread), allowed)
 
 
 def run(*words):
@@ -133,7 +135,7 @@ suite.up()
 try:
     admin = Person(suite)
     prepare(admin, paths)
-    keep_on_one_processor()
+    bound_processors()
     took, worked = measure(admin)
     rounds = str(max(5, min(args.count, 200) // (100 if args.rows > 100000 else 1)))
     bare = run(os.path.join(args.bin, "bench_validate"), model_path, paths["ref"], paths["cur"],

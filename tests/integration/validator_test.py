@@ -537,6 +537,24 @@ class Killed(Case):
         job = admin.wait(job_id)
         self.assertEqual((job.state, job.token), (orchestrator.TASK_STATE_DONE, 2), job.error)
         self.assertEqual(self.kept(), before + 1)
+        result = validator_pb2.ValidateResult.FromString(job.result)
+        self.assertEqual(result.report_digest, self.digest())  # as if nothing had happened
+
+    def digest(self, **fields):
+        return admin.done("validate", model="houses", version="2.0.0", data=[data("houses-long")],
+                          policy="original", reference=data("houses"), **fields).report_digest
+
+    def test_threads_change_nothing(self):
+        """Here for the data set, which is long enough to be worth them."""
+        name = policy("threads", check("data_drift"), check("data_quality"),
+                      check("performance", thresholds={"r2_threshold": 0.5}))
+        digests = {admin.done("validate", model="houses", version="1.0.0", policy=name,
+                              data=[data("houses-long")], reference=data("houses-long"),
+                              **fields).report_digest
+                   for fields in ({}, {"threads": 1}, {"threads": 2}, {"threads": 4})}
+        self.assertEqual(len(digests), 1)
+        self.assertIn("1 to 64", admin.refused("validate", model="houses", version="1.0.0",
+                                               data=[data("houses-long")], threads=65))
 
     def test_when_its_report_has_just_been_kept(self):
         """If the task was not completed yet, its second run gets the first one's report."""

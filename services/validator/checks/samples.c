@@ -4,6 +4,7 @@
 
 #include "vln_err.h"
 #include "vln_mem.h"
+#include "vln_parallel.h"
 
 typedef struct entry {
     vln_sample_t sample; /* first: who holds it has its address */
@@ -90,6 +91,51 @@ find(const samples_t *self, const vln_column_t *column, size_t rows)
     return entry;
 }
 
+static void
+add(samples_t *self, entry_t *entry)
+{
+    entry->next = self->entries;
+    self->entries = entry;
+    self->bytes += entry->rows * sizeof(double);
+    self->sorted++;
+}
+
+typedef struct preparing {
+    const vln_column_t **columns;
+    entry_t **made; /* one of each */
+    size_t rows;
+} preparing_t;
+
+static void
+prepare_one(void *context, size_t i)
+{
+    const preparing_t *self = context;
+    self->made[i] = make(self->columns[i], self->rows);
+}
+
+void
+samples_prepare(samples_t *self, const vln_column_t *const *columns, size_t count, size_t rows,
+                size_t threads)
+{
+    preparing_t preparing = {.columns = vln_calloc(count + 1, sizeof *preparing.columns),
+                             .made = vln_calloc(count + 1, sizeof *preparing.made),
+                             .rows = rows};
+    size_t left = self->budget > self->bytes ? self->budget - self->bytes : 0;
+    size_t room = rows > 0 ? left / sizeof(double) / rows : 0;
+    size_t wanted = 0;
+    for (size_t i = 0; i < count && wanted < room; i++) {
+        if (columns[i]->type != VLN_TYPE_STRING && !find(self, columns[i], rows)) {
+            preparing.columns[wanted++] = columns[i];
+        }
+    }
+    vln_parallel(threads, wanted, prepare_one, &preparing);
+    for (size_t i = 0; i < wanted; i++) {
+        add(self, preparing.made[i]);
+    }
+    free(preparing.columns);
+    free(preparing.made);
+}
+
 const vln_sample_t *
 samples_hold(samples_t *self, const vln_column_t *column, size_t rows)
 {
@@ -99,10 +145,7 @@ samples_hold(samples_t *self, const vln_column_t *column, size_t rows)
     entry_t *entry = find(self, column, rows);
     if (!entry) {
         entry = make(column, rows);
-        entry->next = self->entries;
-        self->entries = entry;
-        self->bytes += rows * sizeof(double);
-        self->sorted++;
+        add(self, entry);
     }
     entry->holders++;
     return &entry->sample;

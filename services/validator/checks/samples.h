@@ -23,6 +23,11 @@ void samples_destroy(samples_t **self);
 const vln_sample_t *samples_hold(samples_t *self, const vln_column_t *column, size_t rows);
 void samples_release(samples_t *self, const vln_sample_t *sample);
 
+/* Sorts some columns beforehand, on up to `threads` threads: as many of them, from the first, as the
+ * budget keeps. Columns of texts are passed over. */
+void samples_prepare(samples_t *self, const vln_column_t *const *columns, size_t count, size_t rows,
+                     size_t threads);
+
 /* How many were sorted so far. */
 size_t samples_sorted(const samples_t *self);
 

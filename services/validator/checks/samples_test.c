@@ -58,6 +58,23 @@ Test(samples, beyond_the_budget_the_oldest_that_nobody_holds_goes)
     vln_table_destroy(&table);
 }
 
+Test(samples, columns_are_sorted_beforehand_as_far_as_the_budget_goes)
+{
+    vln_table_t *table = table_of("a,t,b,c\n3,x,1,5\n1,y,2,6\n");
+    const vln_column_t *columns[] = {vln_table_at(table, 0), vln_table_at(table, 1),
+                                     vln_table_at(table, 2), vln_table_at(table, 3)};
+    samples_t *self = samples_new(2 * 2 * sizeof(double));
+    samples_prepare(self, columns, 4, 2, 3);
+    cr_expect(samples_sorted(self) == 2);
+    const vln_sample_t *sample = samples_hold(self, columns[2], 2);
+    cr_expect(samples_sorted(self) == 2 && sample->sorted[0] == 1 && sample->sorted[1] == 2);
+    samples_release(self, sample);
+    samples_prepare(self, columns, 4, 2, 3);
+    cr_expect(samples_sorted(self) == 2); /* there is no room for more */
+    samples_destroy(&self);
+    vln_table_destroy(&table);
+}
+
 Test(samples, nobody_has_to_keep_them)
 {
     vln_table_t *table = table_of("a\n3\n1\n");
