@@ -541,8 +541,9 @@ try_hostile(const char *name, const char *expect)
     int allowed = allowed_ends(name, expect);
     vln_sandbox_t *where = strstr(expect, "timeout") ? quick : sandbox;
     int ends = try_file(where, name);
-    printf("%-26s %-20s %-8s %s\n", name, expect, vln_sandbox_verdict_name(outcome.verdict),
-           outcome.sentence);
+    printf("%-26s %-20s %-8s %8.1f ms %7lld KiB  %s\n", name, expect,
+           vln_sandbox_verdict_name(outcome.verdict), (double)outcome.wall_us / 1000,
+           (long long)outcome.peak_kib, outcome.sentence);
     cr_expect(ends & allowed, "%s: expected %s, ended %s: %s [%s]", name, expect,
               vln_sandbox_verdict_name(outcome.verdict), outcome.sentence, outcome.detail);
     expect_alive(where, name);
