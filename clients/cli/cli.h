@@ -177,6 +177,7 @@ cli_exit_t cmd_version_check_range(cli_t *cli);
 cli_exit_t cmd_version_rule(cli_t *cli);
 cli_exit_t cmd_train(cli_t *cli);
 cli_exit_t cmd_data_split(cli_t *cli);
+cli_exit_t cmd_data_profile(cli_t *cli);
 cli_exit_t cmd_data_prepare(cli_t *cli);
 cli_exit_t cmd_validate(cli_t *cli);
 cli_exit_t cmd_version_inspect(cli_t *cli);

@@ -235,6 +235,12 @@ static const cli_option_t data_prepare_options[] = {
     {"no-wait", 0, NULL,     false, "print the job's id and end"},
     {0},
 };
+static const cli_option_t data_profile_options[] = {
+    {"more",    0, "DATASET", true,  "a further data set, of the same columns"},
+    {"profile", 0, "DIGEST",  true,  "a profile that is stored"},
+    {"no-wait", 0, NULL,      false, "print the job's id and end"},
+    {0},
+};
 static const cli_option_t validate_options[] = {
     {"data",        0, "DATASET",     false, "rows to judge it on"},
     {"reference",   0, "DATASET",     false, "what drift is measured against [the version's profile]"},
@@ -413,6 +419,7 @@ const cli_command_t cli_commands[] = {
     {"data show",      "NAME",                "the newest content of one",                         NULL,        NULL,                   1, 1, cmd_data_show},
     {"data split",     "NAME",                "part it into rows for training and held-out ones",  NULL,        data_split_options,     1, 1, cmd_data_split},
     {"data prepare",   "NAME",                "fit a preprocessor: fill, scale",                   NULL,        data_prepare_options,   1, 1, cmd_data_prepare},
+    {"data profile",   "[NAME]",              "what is kept of its rows for drift; of several, one of all", NULL, data_profile_options,  0, 1, cmd_data_profile},
     {"train",          "MODEL",               "fit a model and register it as a version",          NULL,        train_options,          1, 1, cmd_train},
     {"validate",       "MODEL[@VERSION|@ALIAS]", "judge a version; exit 0 also if the verdict is FAIL: see the report", NULL, validate_options,    1, 1, cmd_validate},
     {"report list",    "MODEL[@VERSION]",     "what was found, newest first",                      NULL,        limit_options,          1, 1, cmd_report_list},

@@ -53,6 +53,8 @@ class Cli(unittest.TestCase):
                       ["version", "create", "--model", "m", "--artifact", "model"],
                       ["version", "create", "--model", "m", "--metric", "r2=x"],
                       ["call", "nothing"], ["call", "nobody.Method"], ["methods", "nobody"],
+                      ["data", "profile"], ["data", "profile", "a", "b"],
+                      ["data", "profile", "a", "--profile", "12"],
                       ["event", "export"], ["audit", "verify"]):
             _, err = self.run_it(*words, code=2)
             if words and words != ["job"]:

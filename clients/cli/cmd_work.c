@@ -1,4 +1,5 @@
-/* train, validate, data split, data prepare, version inspect: work that trainer and validator do. */
+/* train, validate, data split, data prepare, data profile, version inspect: work that trainer and
+ * validator do. */
 #include <stdlib.h>
 #include <string.h>
 #include <valion/v1/trainer.pb-c.h>
@@ -291,6 +292,76 @@ cmd_data_prepare(cli_t *cli)
     spec.output = cli_text_option(cli, "as");
     cli_exit_t code = cli_job_run(cli, "transform", &spec.base);
     free(dropped.columns);
+    return code;
+}
+
+/* ---- data profile ---- */
+
+enum { PROFILED_MAX = 64 };
+
+typedef struct profiling {
+    Valion__V1__ProfileSpec spec;
+    Valion__V1__DataRef data;
+    Valion__V1__DataRef more[PROFILED_MAX];
+    Valion__V1__DataRef *more_pointers[PROFILED_MAX];
+    uint8_t digests[PROFILED_MAX][VLN_DIGEST_BYTES];
+    ProtobufCBinaryData digest_list[PROFILED_MAX];
+} profiling_t;
+
+static bool
+take_more(const cli_t *cli, profiling_t *self)
+{
+    size_t at = 0;
+    for (const char *text; (text = cli_args_next(&cli->args, "more", &at));) {
+        size_t n = self->spec.n_more_data;
+        if (n == PROFILED_MAX) {
+            cli_fail(CLI_USAGE, "--more: at most %d", PROFILED_MAX);
+            return false;
+        }
+        valion__v1__data_ref__init(&self->more[n]);
+        self->more[n].name = (char *)(uintptr_t)text;
+        self->more_pointers[n] = &self->more[n];
+        self->spec.n_more_data++;
+    }
+    self->spec.more_data = self->more_pointers;
+    return true;
+}
+
+static bool
+take_profiles(const cli_t *cli, profiling_t *self)
+{
+    size_t at = 0;
+    for (const char *text; (text = cli_args_next(&cli->args, "profile", &at));) {
+        size_t n = self->spec.n_profile_digests;
+        if (n == PROFILED_MAX || !vln_hex_decode(text, self->digests[n], VLN_DIGEST_BYTES)) {
+            cli_fail(CLI_USAGE, "--profile: at most %d, each a digest of %d hexadecimal digits",
+                     PROFILED_MAX, 2 * VLN_DIGEST_BYTES);
+            return false;
+        }
+        self->digest_list[n] = (ProtobufCBinaryData){VLN_DIGEST_BYTES, self->digests[n]};
+        self->spec.n_profile_digests++;
+    }
+    self->spec.profile_digests = self->digest_list;
+    return true;
+}
+
+cli_exit_t
+cmd_data_profile(cli_t *cli)
+{
+    profiling_t *self = vln_calloc(1, sizeof *self);
+    cli_exit_t code = CLI_USAGE;
+    valion__v1__profile_spec__init(&self->spec);
+    valion__v1__data_ref__init(&self->data);
+    self->data.name = cli_text_word(cli, 0);
+    self->spec.data = self->data.name ? &self->data : NULL;
+    if (!take_more(cli, self) || !take_profiles(cli, self)) {
+        code = CLI_USAGE;
+    } else if (!self->spec.data && self->spec.n_more_data + self->spec.n_profile_digests == 0) {
+        cli_fail(CLI_USAGE, "NAME is wanted: the data set to profile (or --profile)");
+    } else {
+        code = cli_job_run(cli, "profile", &self->spec.base);
+    }
+    free(self);
     return code;
 }
 

@@ -8,6 +8,7 @@
 #include "vln_log.h"
 #include "vln_quantile.h"
 #include "vln_sample.h"
+#include "vln_sketch.h"
 #include "vln_stat.h"
 #include "vln_types.h"
 
@@ -52,6 +53,17 @@ set_histogram(Valion__V1__ColumnProfile *self, const vln_sample_t *sample, vln_a
     self->n_counts = bins.count;
     self->counts = vln_arena_alloc(arena, bins.count * sizeof(uint64_t));
     vln_bins_count(&bins, sample, self->counts);
+}
+
+static void
+set_sketch(Valion__V1__ColumnProfile *self, const vln_sample_t *sample, vln_arena_t *arena)
+{
+    vln_sketch_t sketch;
+    uint8_t bytes[VLN_SKETCH_BYTES_MAX];
+    vln_sketch_make(sample->sorted, sample->n, &sketch);
+    self->has_sketch = 1;
+    self->sketch.len = vln_sketch_encode(&sketch, bytes);
+    self->sketch.data = vln_arena_memdup(arena, bytes, self->sketch.len);
 }
 
 static int64_t
@@ -104,6 +116,7 @@ fill_numbers(Valion__V1__ColumnProfile *self, double *values, size_t count, vln_
         set_moments(self, &sample);
         set_quantiles(self, &sample, arena);
         set_histogram(self, &sample, arena);
+        set_sketch(self, &sample, arena);
     }
     vln_sample_end(&sample);
 }

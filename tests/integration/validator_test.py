@@ -4,6 +4,7 @@ suite, real processes.
     validator_test.py --root SOURCES --bin PROGRAMS --python BUILD/python --var FOLDER [unittest …]
 """
 import argparse
+import bisect
 import os
 import signal
 import subprocess
@@ -494,6 +495,53 @@ class Profiles(Case):
         profile = evidence_pb2.Profile.FromString(admin.load(result.profile_digest))
         self.assertEqual(profile.columns[0].name, "area")
         self.assertEqual(len(profile.columns[0].quantiles), 101)
+
+    def profile(self, **fields):
+        result = admin.done("profile", **fields)
+        return result, evidence_pb2.Profile.FromString(admin.load(result.profile_digest))
+
+    def test_parts_and_profiles_of_parts_become_one_of_all_rows(self):
+        raw = houses(args.root, "--rows", "3000", "--seed", "21")
+        head, *lines = raw.splitlines(keepends=True)
+        admin.dataset("whole", raw)
+        parts = [f"part-{i}" for i in range(20)]  # more than are held at once
+        for i, name in enumerate(parts):
+            admin.dataset(name, head + b"".join(lines[150 * i:150 * i + 150]))
+        _, right = self.profile(data=data("whole"))
+        stored, _ = self.profile(data=data(parts[18]), more_data=[data(parts[19])])
+        result, merged = self.profile(data=data(parts[0]),
+                                      more_data=[data(name) for name in parts[1:18]],
+                                      profile_digests=[stored.profile_digest])
+        self.assertEqual((result.rows, result.parts, stored.parts), (3000, 19, 2))
+        for mine, its in zip(merged.columns, right.columns, strict=True):
+            self.assertEqual((mine.name, mine.type, mine.count, mine.missing, mine.min, mine.max),
+                             (its.name, its.type, its.count, its.missing, its.min, its.max))
+            self.assertAlmostEqual(mine.mean, its.mean, delta=1e-9 * abs(its.mean))
+            if its.distinct <= 64 and its.top:
+                self.assertEqual({top.category: top.count for top in mine.top},
+                                 {top.category: top.count for top in its.top})
+        area = merged.columns[0]
+        self.assertTrue(0 < area.quantile_error < 0.02)
+        self.assertEqual(sum(area.counts), area.count)
+        values = sorted(float(line.split(b",")[0]) for line in lines)
+        for i, value in enumerate(area.quantiles):
+            below, to = bisect.bisect_left(values, value), bisect.bisect_right(values, value)
+            error = area.quantile_error * 3000 + 1e-6
+            self.assertTrue(below - error <= 30 * i <= to + error, (i, value, below, to))
+
+    def test_parts_that_do_not_fit_are_refused(self):
+        admin.dataset("short", b"a,b\n1,2\n3,4\n")
+        admin.dataset("other", b"a,c\n1,2\n3,4\n")
+        self.assertIn("'b' is not in part 2",
+                      admin.refused("profile", data=data("short"), more_data=[data("other")]))
+        self.assertIn("more_data", admin.refused("profile", more_data=[data("short")] * 65))
+        self.assertIn("data", admin.refused("profile"))
+        junk = admin.store(b"\xff\xff no profile")
+        self.assertIn("no profile", admin.refused("profile", profile_digests=[junk]))
+        nameless = evidence_pb2.Profile(rows=1, columns=[evidence_pb2.ColumnProfile(count=1)])
+        alone = admin.store(nameless.SerializeToString())
+        self.assertIn("is not in part 1", admin.refused("profile", profile_digests=[alone]))
+        self.assertIn("32 bytes", admin.refused("profile", profile_digests=[b"short"]))
 
     def test_what_is_odd_is_told(self):
         admin.dataset("odd", b"a,b\n1,\n1,\n1,\n")
