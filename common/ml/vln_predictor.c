@@ -24,6 +24,7 @@ struct vln_predictor {
     vln_arena_t *call_arena; /* of one predict */
     part_t preprocessor;
     part_t model;
+    vln_predictor_remote_t remote; /* instead of files, where it has a predict */
     vln_sandbox_result_t prepared; /* what the preprocessor made of the rows */
     bool assumed_order;
     size_t threads;
@@ -261,6 +262,17 @@ vln_predictor_open(vln_sandbox_t *sandbox, const vln_predictor_files_t *files,
     return err;
 }
 
+vln_predictor_t *
+vln_predictor_open_remote(const vln_predictor_remote_t *remote,
+                          const Valion__V1__Signature *signature)
+{
+    vln_predictor_t *self = vln_calloc(1, sizeof *self);
+    self->remote = *remote;
+    self->signature = signature;
+    self->call_arena = vln_arena_new(VLN_MODEL_ARENA);
+    return self;
+}
+
 void
 vln_predictor_close(vln_predictor_t **self_p)
 {
@@ -269,6 +281,9 @@ vln_predictor_close(vln_predictor_t **self_p)
         return;
     }
     unload(self);
+    if (self->remote.close) {
+        self->remote.close(self->remote.context);
+    }
     vln_sandbox_result_end(&self->prepared);
     vln_arena_destroy(&self->arena);
     vln_arena_destroy(&self->call_arena);
@@ -291,19 +306,22 @@ vln_predictor_set_threads(vln_predictor_t *self, size_t threads)
 const vln_model_t *
 vln_predictor_model(const vln_predictor_t *self)
 {
-    return about_of(&self->model);
+    return self->remote.predict ? self->remote.about : about_of(&self->model);
 }
 
 Valion__V1__Engine
 vln_predictor_engine(const vln_predictor_t *self)
 {
-    return engine_of(&self->model);
+    return self->remote.predict ? VALION__V1__ENGINE__ENGINE_ENDPOINT : engine_of(&self->model);
 }
 
 const char *
 vln_predictor_engine_version(const vln_predictor_t *self, vln_arena_t *arena)
 {
     const part_t *before = &self->preprocessor;
+    if (self->remote.predict) {
+        return vln_arena_strdup(arena, self->remote.version);
+    }
     const char *version = version_of(self, &self->model);
     if (!self->files.preprocessor || engine_of(before) == engine_of(&self->model)) {
         return vln_arena_strdup(arena, version);
@@ -472,6 +490,10 @@ vln_predictor_predict(vln_predictor_t *self, const vln_table_t *table, size_t fi
     vln_arena_reset(self->call_arena);
     vln_model_binding_t binding = {0};
     vln_err_t err = bind(self, table, &binding, outcome);
+    if (err == VLN_OK && self->remote.predict) {
+        const vln_predictor_rows_t asked = {table, &binding, first, rows};
+        return self->remote.predict(self->remote.context, &asked, result, outcome);
+    }
     /* What a column is for is known of a loaded file alone. */
     if (err == VLN_OK && !is_loaded(&self->model)) {
         err = load(self, outcome);

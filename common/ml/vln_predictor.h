@@ -1,7 +1,8 @@
 /*
  * vln_predictor - a version's files, asked as one: the preprocessor first if there is one, then the
  * model; columns of a table are bound to their inputs by name. Each file is run by the native engine
- * if that covers it, else by its library in valion-sandbox; the bits are the same.
+ * if that covers it, else by its library in valion-sandbox; the bits are the same. Or nothing is run
+ * here, and a server is asked.
  *
  * Everyone who asks a version for predictions does it here, so that trainer, validator and server
  * get the same bits of the same rows. Belongs to the thread of its sandbox. Knows no file, no
@@ -41,6 +42,29 @@ VLN_MUST_USE vln_err_t vln_predictor_open(vln_sandbox_t *sandbox,
                                           const Valion__V1__Signature *signature,
                                           vln_predictor_t **out, vln_outcome_t *outcome);
 void vln_predictor_close(vln_predictor_t **self_p);
+
+/* Rows of a table whose columns are bound to the signature's inputs. */
+typedef struct vln_predictor_rows {
+    const vln_table_t *table;
+    const vln_model_binding_t *binding;
+    size_t first;
+    size_t rows;
+} vln_predictor_rows_t;
+
+/* Who predicts where no file is run here. */
+typedef struct vln_predictor_remote {
+    void *context;
+    const vln_model_t *about; /* borrowed until the close, as the next */
+    const char *version;      /* for people: what predicted; "" before the first time */
+    vln_err_t (*predict)(void *context, const vln_predictor_rows_t *rows,
+                         vln_sandbox_result_t *result, vln_outcome_t *outcome);
+    void (*close)(void *context);
+} vln_predictor_remote_t;
+
+/* Of what the remote answers; it is the predictor's from now on, and ends with it. `signature` stays the
+ * caller's until the close. Its engine is ENDPOINT. */
+vln_predictor_t *vln_predictor_open_remote(const vln_predictor_remote_t *remote,
+                                           const Valion__V1__Signature *signature);
 
 /* What it takes and gives: as given, else as the files say. Borrowed until the close. */
 const Valion__V1__Signature *vln_predictor_signature(const vln_predictor_t *self);
