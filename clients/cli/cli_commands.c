@@ -251,6 +251,8 @@ static const cli_option_t validate_options[] = {
     {"stage",       0, "STAGE",       false, "likewise"},
     {"seed",        0, "N",           false, "of everything random [42]"},
     {"threads",     0, "N",           false, "for one large data set; the report is the same [1]"},
+    {"engine",      0, "ENGINE",      false, "native, onnxruntime, xgboost, endpoint [native if it can]"},
+    {"endpoint-url", 0, "URL",        false, "a server that is asked instead: http://HOST:PORT/v2/models/NAME"},
     {"no-wait",     0, NULL,          false, "print the job's id and end"},
     {0},
 };

@@ -55,6 +55,10 @@ class Cli(unittest.TestCase):
                       ["call", "nothing"], ["call", "nobody.Method"], ["methods", "nobody"],
                       ["data", "profile"], ["data", "profile", "a", "b"],
                       ["data", "profile", "a", "--profile", "12"],
+                      ["validate", "m", "--data", "d", "--engine", "endpoint"],
+                      ["validate", "m", "--data", "d", "--engine", "native", "--endpoint-url",
+                       "http://a/v2/models/m"],
+                      ["validate", "m", "--data", "d", "--engine", "abacus"],
                       ["event", "export"], ["audit", "verify"]):
             _, err = self.run_it(*words, code=2)
             if words and words != ["job"]:

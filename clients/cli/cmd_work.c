@@ -390,12 +390,23 @@ cmd_validate(cli_t *cli)
     spec.baseline = cli_text_option(cli, "baseline");
     spec.environment = cli_text_option(cli, "environment");
     spec.stage = cli_text_option(cli, "stage");
+    spec.endpoint_url = cli_text_option(cli, "endpoint-url");
     uint64_t threads = 0;
+    int engine = 0;
     if (!number_option(cli, "seed", 0, INT64_MAX, &spec.has_seed, &spec.seed) ||
-        !number_option(cli, "threads", 1, 64, &spec.has_threads, &threads)) {
+        !number_option(cli, "threads", 1, 64, &spec.has_threads, &threads) ||
+        !cli_enum_option(cli, "engine", &valion__v1__engine__descriptor, &engine)) {
         return CLI_USAGE;
     }
+    if (spec.endpoint_url && engine == 0) {
+        engine = VALION__V1__ENGINE__ENGINE_ENDPOINT;
+    }
     spec.threads = (uint32_t)threads;
+    spec.has_engine = engine != 0;
+    spec.engine = (Valion__V1__Engine)engine;
+    if ((engine == VALION__V1__ENGINE__ENGINE_ENDPOINT) != (spec.endpoint_url != NULL)) {
+        return cli_fail(CLI_USAGE, "--engine endpoint and --endpoint-url go together");
+    }
     return cli_job_run(cli, "validate", &spec.base);
 }
 

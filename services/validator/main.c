@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_endpoint_url.h"
 #include "vln_log.h"
 #include "vln_pb.h"
 
@@ -20,6 +21,9 @@ static const vln_opt_t options[] = {
                      "program that runs models; default: valion-sandbox beside this one"),
     VLN_OPT_ROW_TEXT(validator_config_t, fit, "fit", NULL,
                      "program that fits, for stability; default: valion-fit beside this one"),
+    VLN_OPT_ROW_TEXT(validator_config_t, endpoints, "endpoints", NULL,
+                     "addresses that the engine ENDPOINT may ask, comma-separated, such as "
+                     "http://models:8080/v2; default: none"),
     VLN_OPT_ROW_INT(validator_config_t, load_ms, "model-load-ms", "30000", 100, 600000,
                     "how long a model's file may take to load"),
     VLN_OPT_ROW_INT(validator_config_t, predict_ms, "model-predict-ms", "60000", 100, 600000,
@@ -186,6 +190,11 @@ main(int argc, char **argv)
     vln_err_t err = vln_opt_parse(&program, &config, &level, argc, argv);
     if (err != VLN_OK) {
         return err == VLN_CANCELLED ? EXIT_SUCCESS : 2;
+    }
+    char why[VLN_MODEL_WHY];
+    if (!vln_endpoint_allowed_check(config.endpoints, why)) {
+        fprintf(stderr, "valion-validator: --endpoints: %s\n", why);
+        return 2;
     }
     vln_log_init("validator", config.worker.service.instance, level);
     validator_t validator = {.config = &config};

@@ -16,6 +16,7 @@ typedef struct validator_config {
     vln_worker_options_t worker;
     const char *sandbox;
     const char *fit;
+    const char *endpoints;
     int64_t load_ms;
     int64_t predict_ms;
     int64_t memory_mib;

@@ -15,6 +15,7 @@
 #include "stored_profile.h"
 #include "validator_baseline.h"
 #include "validator_custom.h"
+#include "validator_endpoint.h"
 #include "validator_importance.h"
 #include "validator_refit.h"
 #include "validator_report.h"
@@ -76,9 +77,8 @@ find_unsupported(const Valion__V1__ValidateSpec *spec)
     if (spec->keep_predictions) {
         return "keep_predictions";
     }
-    if (spec->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT ||
-        spec->engine == VALION__V1__ENGINE__ENGINE_NONE || spec->endpoint_url) {
-        return "an engine other than NATIVE, ONNXRUNTIME and XGBOOST";
+    if (spec->engine == VALION__V1__ENGINE__ENGINE_NONE) {
+        return "the engine NONE";
     }
     return NULL;
 }
@@ -94,6 +94,11 @@ read_spec(validation_t *self)
     const char *unsupported = find_unsupported(self->spec);
     if (unsupported) {
         vln_task_fail(task, false, "%s is not there yet: leave it out", unsupported);
+        return false;
+    }
+    const char *wrong = validator_endpoint_wrong(self->spec);
+    if (wrong) {
+        vln_task_fail(task, false, "%s", wrong);
         return false;
     }
     if (!self->spec->model || !self->spec->model[0] || self->spec->n_data == 0) {
@@ -300,6 +305,9 @@ end_outcome(validation_t *self, vln_err_t err, const vln_outcome_t *outcome)
     const Valion__V1__Version *record = self->version.record;
     bool crashed = validator_note_outcome(self->worker, outcome);
     validator_version_distrust(&self->version);
+    if (err == VLN_CANCELLED) {
+        return false; /* it was stopped, and says no end */
+    }
     if (crashed) {
         vln_task_crash(self->task, "%s@%s: %s", record->model, record->version, outcome->sentence);
     } else {
@@ -312,10 +320,19 @@ end_outcome(validation_t *self, vln_err_t err, const vln_outcome_t *outcome)
 }
 
 static bool
+is_remote(const validation_t *self)
+{
+    return self->spec->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT;
+}
+
+static bool
 open_model(validation_t *self)
 {
     char why[VLN_ARTIFACTS_WHY];
     vln_outcome_t outcome;
+    if (is_remote(self)) {
+        return validator_endpoint_open(self->worker, self->task, self->spec, &self->version);
+    }
     vln_sandbox_t *sandbox = validator_sandbox(self->worker, self->task);
     if (!sandbox) {
         return false;
@@ -386,7 +403,6 @@ ask_model(validation_t *self)
     if (!open_model(self)) {
         return false;
     }
-    report_engine(self);
     vln_predictor_set_threads(self->version.opened.predictor, threads_of(self));
     int64_t asked_us = vln_mono_us();
     vln_err_t err = vln_predictor_predict(self->version.opened.predictor, table, 0,
@@ -394,9 +410,12 @@ ask_model(validation_t *self)
     if (err != VLN_OK) {
         return end_outcome(self, err, &outcome);
     }
-    self->cost = (check_cost_t){.bytes = validator_opened_bytes(&self->version.opened),
-                                .predict_us = vln_mono_us() - asked_us,
-                                .rows = vln_table_rows(table)};
+    self->cost =
+        (check_cost_t){.bytes = is_remote(self) ? validator_endpoint_bytes(self->version.record)
+                                                : validator_opened_bytes(&self->version.opened),
+                       .predict_us = vln_mono_us() - asked_us,
+                       .rows = vln_table_rows(table)};
+    report_engine(self);
     if (truth_fits(&self->truth, &self->answers, why) != VLN_OK) {
         vln_task_fail(self->task, false, "the model: %s", why);
         return false;
@@ -516,6 +535,10 @@ read_refit(validation_t *self)
                                                .answers = &self->answers,
                                                .folds = folds};
     self->context.refit = &self->refit;
+    if (is_remote(self)) {
+        self->refit = (check_refit_t){.folds = folds, .why = "its predictions are a server's"};
+        return true;
+    }
     return validator_refit(self->worker, self->task, &subject, &self->refit);
 }
 
@@ -663,6 +686,10 @@ add_warnings(validation_t *self)
                                     "The model gives no usable number for %zu of %zu rows; they "
                                     "count for no metric.",
                                     predictions->unusable, predictions->rows));
+    }
+    char *served = validator_endpoint_warning(&self->version, arena);
+    if (served) {
+        warn(self, served);
     }
     if (vln_predictor_assumed_order(self->version.opened.predictor)) {
         warn(self, vln_arena_strdup(arena, "The signature names no columns: those of the data "

@@ -180,7 +180,7 @@ class Reports(Case):
         self.assertIn("engine: the file is for the native one or XGBoost", sentence)
         sentence = self.refused(version="2.0.0", engine=evidence_pb2.ENGINE_NATIVE)
         self.assertIn("engine: the native one does not cover this file: booster gblinear", sentence)
-        self.assertIn("not there yet", self.refused(engine=evidence_pb2.ENGINE_ENDPOINT))
+        self.assertIn("not there yet", self.refused(engine=evidence_pb2.ENGINE_NONE))
 
     def test_data_that_moved_drifts_against_rows_and_against_the_profile(self):
         name = policy("drift", check("data_drift"))
