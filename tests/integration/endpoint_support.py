@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import socketserver
+import ssl
 import struct
 import subprocess
 import threading
@@ -220,6 +221,21 @@ class BadServer(http.server.ThreadingHTTPServer):
 
     def url(self, kind):
         return f"{self.address}/v2/models/{kind}"
+
+    def secure(self, folder):
+        """TLS from now on, with a certificate that nobody trusts."""
+        key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
+                        "-out", certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        return self
+
+    def handle_error(self, request, client_address):
+        pass  # a client that leaves is what is tested
 
     def stop(self):
         self.stopping.set()

@@ -200,6 +200,16 @@ class Addresses(unittest.TestCase):
         status, *_ = ask_bad("good", http_proxy="http://127.0.0.1:1", all_proxy="http://127.0.0.1:1")
         self.assertEqual(status, "OK")
 
+    def test_with_a_certificate_that_nobody_trusts_are_not_asked(self):
+        secure = BadServer(listening=False).secure(args.var)
+        secure.listen()
+        url = secure.url("good").replace("http:", "https:")
+        status, sentence = probe(models["regression"].folder, url, ROWS)
+        self.assertEqual(status, "FAILED_PRECONDITION", sentence)
+        self.assertIn("certificate is not trusted", sentence)
+        self.assertFalse(secure.counts)
+        secure.stop()
+
     def test_where_nobody_listens_is_unavailable(self):
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
