@@ -8,7 +8,6 @@
 #include "vln_log.h"
 #include "vln_quantile.h"
 #include "vln_sample.h"
-#include "vln_sketch.h"
 #include "vln_stat.h"
 #include "vln_types.h"
 
@@ -64,6 +63,17 @@ set_sketch(Valion__V1__ColumnProfile *self, const vln_sample_t *sample, vln_aren
     self->has_sketch = 1;
     self->sketch.len = vln_sketch_encode(&sketch, bytes);
     self->sketch.data = vln_arena_memdup(arena, bytes, self->sketch.len);
+}
+
+bool
+vln_profile_sketch(const Valion__V1__ColumnProfile *column, vln_sketch_t *out)
+{
+    bool read = vln_sketch_decode(column->sketch.data, column->sketch.len, out) && out->n > 0 &&
+                out->n == (uint64_t)column->count;
+    if (!read) {
+        *out = (vln_sketch_t){0};
+    }
+    return read;
 }
 
 static int64_t

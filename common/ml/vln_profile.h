@@ -11,6 +11,7 @@
 
 #include "vln_err.h"
 #include "vln_mem.h"
+#include "vln_sketch.h"
 #include "vln_table.h"
 
 enum {
@@ -30,6 +31,9 @@ Valion__V1__Profile *vln_profile_make(const vln_table_t *table, size_t first, si
 /* Of predictions, one a row; for Profile.prediction. */
 Valion__V1__ColumnProfile *vln_profile_numbers(const char *name, const double *values, size_t count,
                                                vln_arena_t *arena);
+
+/* The sketch of a column, which may be foreign. False: it has none, or none of its `count` rows. */
+bool vln_profile_sketch(const Valion__V1__ColumnProfile *column, vln_sketch_t *out);
 
 /*
  * One profile of the rows of all parts, which may be foreign; in the arena, and without anything of

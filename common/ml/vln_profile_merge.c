@@ -10,7 +10,6 @@
 
 #include "vln_bins.h"
 #include "vln_profile.h"
-#include "vln_sketch.h"
 #include "vln_stat.h"
 
 /* Rows that a part may have: sums of all parts' stay exact, in whole numbers and in doubles. */
@@ -154,13 +153,11 @@ read_sketches(columns_t *self, char *why)
 {
     for (size_t i = 0; i < self->count; i++) {
         const Valion__V1__ColumnProfile *column = self->list[i];
-        vln_sketch_t *sketch = &self->sketches[i];
         if (column->sketch.len == 0) {
             return refuse(why, "column '%.80s' has no sketch in one part: profile its data again",
                           column->name);
         }
-        if (!vln_sketch_decode(column->sketch.data, column->sketch.len, sketch) ||
-            sketch->n != (uint64_t)column->count) {
+        if (!vln_profile_sketch(column, &self->sketches[i])) {
             return refuse(why, "column '%.80s' has a sketch in one part that is none of its rows",
                           column->name);
         }

@@ -46,6 +46,20 @@ Test(profile, of_numbers_has_moments_quantiles_and_a_histogram)
     cr_assert_eq(values[0], 1, "the caller's values stay");
 }
 
+Test(profile, of_numbers_has_a_sketch_of_its_rows)
+{
+    const double values[] = {4, NAN, 2, INFINITY, 2};
+    vln_sketch_t sketch;
+    Valion__V1__ColumnProfile *self = vln_profile_numbers("x", values, 5, arena);
+    cr_assert(vln_profile_sketch(self, &sketch));
+    cr_expect(sketch.n == 3 && sketch.min == 2 && sketch.max == 4 && sketch.error == 0);
+    self->count = 4;
+    cr_expect_not(vln_profile_sketch(self, &sketch));
+    cr_expect_eq(sketch.n, 0);
+    self = vln_profile_numbers("x", values, 0, arena);
+    cr_expect_not(vln_profile_sketch(self, &sketch));
+}
+
 Test(profile, counts_infinities_and_missing_values_aside)
 {
     const double values[] = {1, NAN, INFINITY, 3, -INFINITY, 3};
