@@ -10,7 +10,7 @@
 #include "vln_mem.h"
 #include "vln_text.h"
 
-enum { OUTPUTS_MAX = 64, RANK_MAX = 2, NUMBER_ROOM = 32 };
+enum { OUTPUTS_MAX = 64, KEYS_MAX = 32, RANK_MAX = 2, NUMBER_ROOM = 32 };
 
 static const double exact_max = 9007199254740992.0; /* whole numbers up to there are exact */
 
@@ -139,6 +139,19 @@ has_text_input(const Valion__V1__Signature *signature)
     return false;
 }
 
+/* Each is looked through for each input of the version, so none may be long. */
+static bool
+are_tensors(yyjson_val *list)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
+    for (yyjson_val *tensor; (tensor = yyjson_arr_iter_next(&iter));) {
+        if (!yyjson_is_obj(tensor) || yyjson_obj_size(tensor) > KEYS_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static vln_err_t
 take_named(yyjson_val *inputs, const Valion__V1__Signature *signature, vln_endpoint_form_t *out,
            char *why)
@@ -200,7 +213,8 @@ read_inputs(yyjson_val *root, const Valion__V1__Signature *signature, vln_arena_
     *out = (vln_endpoint_form_t){
         .names = vln_arena_alloc(arena, (signature->n_inputs + 1) * sizeof *out->names),
         .datatypes = vln_arena_alloc(arena, (signature->n_inputs + 1) * sizeof *out->datatypes)};
-    if (!yyjson_is_arr(inputs) || count == 0 || count > VLN_ENDPOINT_TENSORS_MAX) {
+    if (!yyjson_is_arr(inputs) || count == 0 || count > VLN_ENDPOINT_TENSORS_MAX ||
+        !are_tensors(inputs)) {
         return refuse(why, "the server does not say what its model's inputs are");
     }
     yyjson_val *only = yyjson_arr_get_first(inputs);

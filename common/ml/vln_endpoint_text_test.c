@@ -112,6 +112,15 @@ Test(endpoint_text, refuses_metadata_of_another_model)
         cr_expect_eq(read_model(wrong[i]), VLN_FAILED_PRECONDITION, "%s", wrong[i]);
         cr_expect_neq(why[0], '\0');
     }
+    char keys[512] = "{\"inputs\":[{\"name\":\"X\",\"datatype\":\"FP32\",\"shape\":[-1,2]";
+    for (int i = 0; i < 29; i++) {
+        strcat(keys, ",\"k\":0");
+    }
+    size_t len = strlen(keys);
+    strcpy(keys + len, "}]}");
+    cr_expect_eq(read_model(keys), VLN_OK, "%s", why);
+    strcpy(keys + len, ",\"k\":0}]}");
+    cr_expect_eq(read_model(keys), VLN_FAILED_PRECONDITION, "and looks at no endless ones");
     signature.n_inputs = 3; /* with a text, which no matrix of numbers has */
     cr_expect_eq(
         read_model("{\"inputs\":[{\"name\":\"X\",\"datatype\":\"FP32\",\"shape\":[-1,3]}]}"),

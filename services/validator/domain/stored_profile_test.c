@@ -1,6 +1,7 @@
 #include "stored_profile.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,34 @@ Test(stored_profile, is_read_back)
         stored_profile_read(bytes, cut, small);
         vln_arena_destroy(&small);
     }
+    vln_table_destroy(&table);
+}
+
+Test(stored_profile, of_the_widest_table_of_numbers_is_kept_and_read)
+{
+    enum { ROWS = 300 }; /* more values than a sketch keeps one by one */
+    vln_table_t *table = vln_table_new();
+    vln_arena_t *room = vln_arena_new(STORED_PROFILE_BUDGET);
+    vln_table_set_rows(table, ROWS);
+    for (size_t i = 0; i < VLN_PROFILE_COLUMNS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "column%zu", i);
+        vln_column_t *column = vln_table_add(table, name, VLN_TYPE_F64);
+        for (size_t row = 0; row < ROWS; row++) {
+            vln_column_set_f64(column, row, (double)(row * row + i) / 7);
+        }
+    }
+    const Valion__V1__Profile *made = vln_profile_make(table, 0, ROWS, room);
+    size_t size = valion__v1__profile__get_packed_size(made);
+    cr_expect_leq(size, VLN_PROFILE_BYTES_MAX);
+    uint8_t *bytes = vln_arena_alloc(room, size);
+    valion__v1__profile__pack(made, bytes);
+    vln_arena_t *small = vln_arena_new(STORED_PROFILE_BUDGET);
+    const Valion__V1__Profile *read = stored_profile_read(bytes, size, small);
+    cr_assert(read);
+    cr_expect_eq(read->n_columns, VLN_PROFILE_COLUMNS_MAX);
+    vln_arena_destroy(&small);
+    vln_arena_destroy(&room);
     vln_table_destroy(&table);
 }
 
