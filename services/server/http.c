@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vln_id.h"
 #include "vln_log.h"
 #include "vln_time.h"
+
+#include "batch.h"
+#include "metrics.h"
 
 enum {
     CONNECTIONS_MAX = 1024,
@@ -26,20 +31,48 @@ enum {
 
 struct http {
     server_t *server;
+    http_options_t options;
+    batch_t *batch;
+    bool threaded; /* the batch has a thread of its own */
     struct MHD_Daemon *daemon;
+    pthread_t thread; /* of the daemon's loop */
     int listener;
+    atomic_bool quiet;    /* takes no new connections */
+    atomic_bool stopping; /* the loop ends */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-/* Of one request. */
+/* Of one request. While its item waits for the model the connection sleeps. */
 typedef struct exchange {
+    batch_item_t item;
+    struct MHD_Connection *connection;
     char *body;
     size_t size;
     size_t room;
+    int64_t began_us;
     bool too_large;
+    bool asked; /* the item was put */
+    char prediction[VLN_ID_TEXT];
 } exchange_t;
 
 /* ---- answers ---- */
+
+/* `response` is taken. */
+static enum MHD_Result
+send_response(http_t *self, struct MHD_Connection *connection, unsigned status,
+              struct MHD_Response *response, const char *type)
+{
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (self->server->draining) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
 
 /* `text` is taken. */
 static enum MHD_Result
@@ -52,13 +85,7 @@ answer(http_t *self, struct MHD_Connection *connection, unsigned status, char *t
         free(text);
         return MHD_NO;
     }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (self->server->draining) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
+    return send_response(self, connection, status, response, type);
 }
 
 static enum MHD_Result
@@ -94,6 +121,7 @@ typedef enum route {
     ROUTE_MODEL_READY,
     ROUTE_INFER,
     ROUTE_TELEMETRY,
+    ROUTE_METRICS,
     ROUTE_OTHER_MODEL,
 } route_t;
 
@@ -103,7 +131,7 @@ static const struct {
 } fixed[] = {
     {"/health", ROUTE_HEALTH},       {"/v2", ROUTE_SERVER},
     {"/v2/health/live", ROUTE_LIVE}, {"/v2/health/ready", ROUTE_READY},
-    {"/telemetry", ROUTE_TELEMETRY},
+    {"/telemetry", ROUTE_TELEMETRY}, {"/metrics", ROUTE_METRICS},
 };
 
 static const struct {
@@ -158,62 +186,122 @@ find_route(const server_t *server, const char *path)
 
 /* ---- inference ---- */
 
-static enum MHD_Result
-refuse(http_t *self, struct MHD_Connection *connection, unsigned status, telemetry_error_t error,
-       const char *why, int64_t started_us)
+/* One line for each, or for those that failed alone. */
+static void
+log_access(const http_t *self, const exchange_t *exchange, unsigned status)
 {
-    telemetry_add_error(self->server->telemetry, error, vln_mono_us() - started_us);
-    return answer_error(self, connection, status, why);
-}
-
-/* What the sandbox says of a request: its own fault, the model's, or nobody there to ask. */
-static enum MHD_Result
-refuse_outcome(http_t *self, struct MHD_Connection *connection, vln_err_t err,
-               const vln_outcome_t *outcome, int64_t started_us)
-{
-    if (err == VLN_INVALID_ARGUMENT) {
-        return refuse(self, connection, MHD_HTTP_BAD_REQUEST, TELEMETRY_BAD_INPUT,
-                      outcome->sentence, started_us);
+    bool failed = status >= MHD_HTTP_BAD_REQUEST;
+    if (self->options.access == HTTP_LOG_NONE ||
+        (self->options.access == HTTP_LOG_ERRORS && !failed)) {
+        return;
     }
-    vln_warn("server.predict_failed", kv_err(err), kv_str("why", outcome->sentence));
-    bool away = err == VLN_UNAVAILABLE;
-    return refuse(self, connection,
-                  away ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_INTERNAL_SERVER_ERROR,
-                  away ? TELEMETRY_UNAVAILABLE : TELEMETRY_MODEL, outcome->sentence, started_us);
+    vln_info("request", kv_i64("status", status), kv_str("prediction", exchange->prediction),
+             kv_i64("rows", (int64_t)exchange->item.request.rows),
+             kv_i64("bytes", (int64_t)exchange->size),
+             kv_i64("us", vln_mono_us() - exchange->began_us));
+}
+
+/* `text` is taken. Whoever wants to speak of this prediction later names it by its id. */
+static enum MHD_Result
+answer_prediction(http_t *self, exchange_t *exchange, unsigned status, char *text, size_t size)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(size, text, free);
+    if (!response) {
+        free(text);
+        return MHD_NO;
+    }
+    log_access(self, exchange, status);
+    MHD_add_response_header(response, "X-Prediction-Id", exchange->prediction);
+    return send_response(self, exchange->connection, status, response, "application/json");
 }
 
 static enum MHD_Result
-infer(http_t *self, struct MHD_Connection *connection, const exchange_t *exchange)
+refuse(http_t *self, exchange_t *exchange, unsigned status, telemetry_error_t error,
+       const char *why)
 {
-    server_t *server = self->server;
-    int64_t started_us = vln_mono_us();
-    oip_request_t request;
+    size_t size = 0;
+    char *json = oip_error_write(why, &size);
+    server_count_error(self->server, error, vln_mono_us() - exchange->began_us);
+    return answer_prediction(self, exchange, status, json, size);
+}
+
+/* What is to be counted as what, of items without an answer. */
+static telemetry_error_t
+error_of(batch_status_t status)
+{
+    switch (status) {
+    case BATCH_BAD_INPUT:
+        return TELEMETRY_BAD_INPUT;
+    case BATCH_UNAVAILABLE:
+        return TELEMETRY_UNAVAILABLE;
+    case BATCH_LATE:
+        return TELEMETRY_TIMEOUT;
+    default:
+        return TELEMETRY_MODEL;
+    }
+}
+
+/* Its item is done, or there was no room for it. */
+static enum MHD_Result
+end_infer(http_t *self, exchange_t *exchange)
+{
+    batch_item_t *item = &exchange->item;
+    if (!exchange->asked) {
+        return refuse(self, exchange, MHD_HTTP_SERVICE_UNAVAILABLE, TELEMETRY_REJECTED,
+                      "too many requests are waiting for the model: try again in a second");
+    }
+    if (item->status != BATCH_DONE) {
+        return refuse(self, exchange, (unsigned)item->status, error_of(item->status), item->answer);
+    }
+    char *text = item->answer;
+    item->answer = NULL;
+    return answer_prediction(self, exchange, MHD_HTTP_OK, text, item->size);
+}
+
+/* On the batch's thread: the connection's own thread goes on with it. */
+static void
+on_done(void *context, batch_item_t *item)
+{
+    (void)context;
+    exchange_t *exchange = (exchange_t *)item; /* its first member */
+    MHD_resume_connection(exchange->connection);
+}
+
+static enum MHD_Result
+put(http_t *self, exchange_t *exchange)
+{
+    batch_item_t *item = &exchange->item;
+    item->asked_us = exchange->began_us;
+    item->deadline_us = exchange->began_us + self->options.deadline_ms * 1000;
+    exchange->asked = true;
+    if (!self->threaded && batch_ask_now(self->batch, item)) {
+        return end_infer(self, exchange);
+    }
+    MHD_suspend_connection(exchange->connection); /* it may be done before put returns */
+    if (!batch_put(self->batch, item)) {
+        exchange->asked = false;
+        MHD_resume_connection(exchange->connection);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result
+infer(http_t *self, exchange_t *exchange)
+{
     char why[OIP_WHY];
+    exchange->began_us = vln_mono_us();
+    vln_id_t id = vln_id_new();
+    vln_id_format(id.bytes, exchange->prediction);
     if (exchange->too_large) {
         snprintf(why, sizeof why, "the body is larger than %d bytes", OIP_BODY_MAX);
-        return refuse(self, connection, MHD_HTTP_CONTENT_TOO_LARGE, TELEMETRY_TOO_LARGE, why,
-                      started_us);
+        return refuse(self, exchange, MHD_HTTP_CONTENT_TOO_LARGE, TELEMETRY_TOO_LARGE, why);
     }
-    if (oip_request_read(&server->about, exchange->body ? exchange->body : "", exchange->size,
-                         &request, why) != VLN_OK) {
-        return refuse(self, connection, MHD_HTTP_BAD_REQUEST, TELEMETRY_BAD_INPUT, why, started_us);
+    if (oip_request_read(&self->server->about, exchange->body ? exchange->body : "", exchange->size,
+                         &exchange->item.request, why) != VLN_OK) {
+        return refuse(self, exchange, MHD_HTTP_BAD_REQUEST, TELEMETRY_BAD_INPUT, why);
     }
-    vln_sandbox_result_t result = {0};
-    vln_outcome_t outcome;
-    enum MHD_Result sent = MHD_NO;
-    vln_err_t err =
-        vln_predictor_predict(server->predictor, request.table, 0, request.rows, &result, &outcome);
-    if (err != VLN_OK) {
-        sent = refuse_outcome(self, connection, err, &outcome, started_us);
-    } else {
-        size_t size = 0;
-        char *text = oip_response_write(&server->about, request.id, &result, &size);
-        telemetry_add(server->telemetry, request.table, &result, vln_mono_us() - started_us);
-        sent = answer_json(self, connection, MHD_HTTP_OK, text, size);
-    }
-    vln_sandbox_result_end(&result);
-    oip_request_end(&request);
-    return sent;
+    return put(self, exchange);
 }
 
 /* ---- the other routes ---- */
@@ -246,11 +334,34 @@ answer_ready(http_t *self, struct MHD_Connection *connection, bool model)
                        server->draining ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, text);
 }
 
+static Valion__V1__Telemetry *
+count_all(http_t *self, vln_arena_t *arena)
+{
+    batch_counts_t counts = batch_counts(self->batch);
+    Valion__V1__Telemetry *report = server_report(self->server, arena);
+    report->has_rejected = report->has_queue = 1;
+    report->rejected = counts.rejected;
+    report->queue = (uint32_t)counts.queued;
+    return report;
+}
+
+static enum MHD_Result
+answer_metrics(http_t *self, struct MHD_Connection *connection)
+{
+    vln_arena_t *arena = vln_arena_new(TELEMETRY_BUDGET);
+    batch_counts_t counts = batch_counts(self->batch);
+    size_t size = 0;
+    char *text = metrics_write(&self->server->about, count_all(self, arena), &counts, &size);
+    vln_arena_destroy(&arena);
+    return answer(self, connection, MHD_HTTP_OK, text, size,
+                  "text/plain; version=0.0.4; charset=utf-8");
+}
+
 static enum MHD_Result
 answer_telemetry(http_t *self, struct MHD_Connection *connection)
 {
     vln_arena_t *arena = vln_arena_new(TELEMETRY_BUDGET);
-    const Valion__V1__Telemetry *report = telemetry_report(self->server->telemetry, arena);
+    const Valion__V1__Telemetry *report = count_all(self, arena);
     size_t size = protobuf_c_message_get_packed_size(&report->base);
     char *bytes = vln_calloc(1, size + 1);
     protobuf_c_message_pack(&report->base, (uint8_t *)bytes);
@@ -268,7 +379,7 @@ answer_metadata(http_t *self, struct MHD_Connection *connection)
 
 static enum MHD_Result
 dispatch(http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
-         const exchange_t *exchange)
+         exchange_t *exchange)
 {
     route_t route = find_route(self->server, path);
     const char *wanted = route == ROUTE_INFER ? MHD_HTTP_METHOD_POST : MHD_HTTP_METHOD_GET;
@@ -291,9 +402,11 @@ dispatch(http_t *self, struct MHD_Connection *connection, const char *path, cons
     case ROUTE_MODEL_READY:
         return answer_ready(self, connection, true);
     case ROUTE_INFER:
-        return infer(self, connection, exchange);
+        return infer(self, exchange);
     case ROUTE_TELEMETRY:
         return answer_telemetry(self, connection);
+    case ROUTE_METRICS:
+        return answer_metrics(self, connection);
     case ROUTE_OTHER_MODEL:
         return answer_error(self, connection, MHD_HTTP_NOT_FOUND,
                             "another model or version is served here");
@@ -330,8 +443,13 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
     (void)version;
     exchange_t *exchange = *exchange_p;
     if (!exchange) {
-        *exchange_p = vln_calloc(1, sizeof *exchange);
+        exchange = vln_calloc(1, sizeof *exchange);
+        exchange->connection = connection;
+        *exchange_p = exchange;
         return MHD_YES;
+    }
+    if (exchange->prediction[0] != '\0') {
+        return end_infer(context, exchange);
     }
     if (*body_size > 0) {
         keep(exchange, body, *body_size);
@@ -351,6 +469,8 @@ on_end(void *context, struct MHD_Connection *connection, void **exchange_p,
     (void)code;
     exchange_t *exchange = *exchange_p;
     if (exchange) {
+        oip_request_end(&exchange->item.request);
+        free(exchange->item.answer);
         free(exchange->body);
         free(exchange);
         *exchange_p = NULL;
@@ -378,8 +498,45 @@ listen_on(const char *path)
     return fd;
 }
 
+static batch_t *
+start_batch(http_t *self)
+{
+    Valion__V1__Engine engine = vln_predictor_engine(self->server->predictor);
+    self->threaded = engine != VALION__V1__ENGINE__ENGINE_NATIVE || self->options.batch_wait_us > 0;
+    const batch_config_t config = {.server = self->server,
+                                   .threaded = self->threaded,
+                                   .queue_max = (size_t)self->options.queue_max,
+                                   .rows_max = (size_t)self->options.batch_rows,
+                                   .wait_us = self->options.batch_wait_us,
+                                   .done = on_done,
+                                   .context = self};
+    return batch_new(&config);
+}
+
+/* The daemon's events, round by round: what came in one round is asked of the model together. */
+static void *
+loop(void *argument)
+{
+    http_t *self = argument;
+    bool quiet = false;
+    while (!atomic_load(&self->stopping)) {
+        MHD_run_wait(self->daemon, LOOK_MS);
+        if (!self->threaded) {
+            batch_work(self->batch);
+        }
+        if (!quiet && atomic_load(&self->quiet)) {
+            quiet = true;
+            int fd = MHD_quiesce_daemon(self->daemon);
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+    return NULL;
+}
+
 vln_err_t
-http_start(http_t **out, server_t *server, const char *path)
+http_start(http_t **out, server_t *server, const http_options_t *options, const char *path)
 {
     int fd = listen_on(path);
     *out = NULL;
@@ -392,17 +549,24 @@ http_start(http_t **out, server_t *server, const char *path)
     }
     http_t *self = vln_calloc(1, sizeof *self);
     self->server = server;
+    self->options = *options;
     self->listener = fd;
+    self->batch = start_batch(self);
     memcpy(self->path, path, strlen(path) + 1);
     self->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, self,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, self,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
-    if (!self->daemon) {
-        vln_error("server.http", kv_str("detail", "libmicrohttpd does not start"));
-        close(fd);
+    if (!self->daemon || !self->batch || pthread_create(&self->thread, NULL, loop, self) != 0) {
+        vln_error("server.http", kv_str("detail", "libmicrohttpd or a thread does not start"));
+        batch_destroy(&self->batch);
+        if (self->daemon) {
+            MHD_stop_daemon(self->daemon);
+        } else {
+            close(fd);
+        }
         free(self);
         return VLN_INTERNAL;
     }
@@ -438,16 +602,17 @@ http_stop(http_t **self_p, int64_t drain_ms)
     while (is_someone_waiting(self) && vln_mono_ms() < until_ms) {
         vln_sleep_ms(1);
     }
-    int fd = MHD_quiesce_daemon(self->daemon);
+    atomic_store(&self->quiet, true);
     /* One that is being accepted is counted a moment later: hence a second look. */
     for (int quiet = 0; quiet < 2 && vln_mono_ms() < until_ms;) {
         vln_sleep_ms(LOOK_MS);
         quiet = count_connections(self) > 0 ? 0 : quiet + 1;
     }
+    atomic_store(&self->stopping, true);
+    pthread_join(self->thread, NULL);
+    batch_destroy(&self->batch); /* nobody sleeps after it */
+    MHD_run(self->daemon);
     MHD_stop_daemon(self->daemon);
-    if (fd >= 0) {
-        close(fd);
-    }
     free(self);
     *self_p = NULL;
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "vln_log.h"
@@ -18,6 +19,8 @@ typedef struct config {
     const char *socket;
     const char *sandbox;
     int64_t drain_ms;
+    const char *access;
+    http_options_t http;
 } config_t;
 
 static const vln_opt_t options[] = {
@@ -29,8 +32,33 @@ static const vln_opt_t options[] = {
                      "program that runs models; default: valion-sandbox beside this one"),
     VLN_OPT_ROW_INT(config_t, drain_ms, "drain-ms", "10000", 0, 600000,
                     "how long SIGTERM waits for open connections"),
+    VLN_OPT_ROW_INT(config_t, http.queue_max, "queue", "256", 1, 65536,
+                    "requests that wait for the model; more are answered 503"),
+    VLN_OPT_ROW_INT(config_t, http.batch_rows, "batch-rows", "1024", 1, 65536,
+                    "rows that the model is asked at once"),
+    VLN_OPT_ROW_INT(config_t, http.batch_wait_us, "batch-wait-us", "0", 0, 1000000,
+                    "microseconds that a request waits for others to join it"),
+    VLN_OPT_ROW_INT(
+        config_t, http.deadline_ms, "deadline-ms", "30000", 1, 3600000,
+        "of a request: when it is over before the model came to it, it is answered 504"),
+    VLN_OPT_ROW_TEXT(config_t, access, "access-log", "errors",
+                     "which predictions are logged: none, errors, all"),
     {0},
 };
+
+static bool
+parse_access(const char *word, http_log_t *out)
+{
+    static const char *const words[] = {
+        [HTTP_LOG_NONE] = "none", [HTTP_LOG_ERRORS] = "errors", [HTTP_LOG_ALL] = "all"};
+    for (size_t i = 0; i < VLN_COUNT(words); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = (http_log_t)i;
+            return true;
+        }
+    }
+    return false;
+}
 
 static void
 await_signal(int signals)
@@ -48,7 +76,7 @@ serve(const config_t *config, server_t *server)
     http_t *http = NULL;
     vln_err_t err = server_load(server, config->folder, config->sandbox);
     if (err == VLN_OK) {
-        err = http_start(&http, server, config->socket);
+        err = http_start(&http, server, &config->http, config->socket);
     }
     if (err == VLN_OK) {
         vln_info("server.ready", kv_str("model", server->about.name),
@@ -74,6 +102,10 @@ main(int argc, char **argv)
     }
     if (!config.folder || !config.socket) {
         fprintf(stderr, "valion-server: --folder and --socket are needed; the runner gives both\n");
+        return 2;
+    }
+    if (!parse_access(config.access, &config.http.access)) {
+        fprintf(stderr, "valion-server: --access-log: none, errors or all\n");
         return 2;
     }
     vln_log_init("server", config.socket, level);

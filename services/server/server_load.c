@@ -192,16 +192,50 @@ server_load(server_t *self, const char *folder, const char *sandbox)
         err = smoke(self, folder);
     }
     if (err == VLN_OK) {
+        pthread_mutex_init(&self->counting, NULL);
         self->telemetry = telemetry_new(self->instance);
     }
     return err;
 }
+
+/* ---- counting ---- */
+
+void
+server_count(server_t *self, const vln_table_t *rows, const vln_sandbox_result_t *result,
+             int64_t us)
+{
+    pthread_mutex_lock(&self->counting);
+    telemetry_add(self->telemetry, rows, result, us);
+    pthread_mutex_unlock(&self->counting);
+}
+
+void
+server_count_error(server_t *self, telemetry_error_t error, int64_t us)
+{
+    pthread_mutex_lock(&self->counting);
+    telemetry_add_error(self->telemetry, error, us);
+    pthread_mutex_unlock(&self->counting);
+}
+
+Valion__V1__Telemetry *
+server_report(server_t *self, vln_arena_t *arena)
+{
+    pthread_mutex_lock(&self->counting);
+    Valion__V1__Telemetry *report = telemetry_report(self->telemetry, arena);
+    pthread_mutex_unlock(&self->counting);
+    return report;
+}
+
+/* ---- */
 
 void
 server_unload(server_t *self)
 {
     vln_predictor_close(&self->predictor);
     vln_sandbox_close(&self->sandbox);
+    if (self->telemetry) {
+        pthread_mutex_destroy(&self->counting);
+    }
     telemetry_destroy(&self->telemetry);
     free(self->model);
     free(self->preprocessor);

@@ -5,9 +5,8 @@
 
 #include "vln_digest.h"
 #include "vln_draw.h"
+#include "vln_rows.h"
 #include "vln_stat.h"
-
-#include "rows.h"
 
 enum { ROWS_MAX = 10000 };
 
@@ -45,7 +44,7 @@ permute(const vln_table_t *table, const char *name, size_t rows, uint64_t seed)
         columns[i] = vln_table_at(table, i);
     }
     size_t *order = make_permutation(name, seed, rows);
-    vln_table_t *out = rows_select_permuted(columns, count, rows, name, order);
+    vln_table_t *out = vln_rows_select_permuted(columns, count, rows, name, order);
     free(order);
     free(columns);
     return out;

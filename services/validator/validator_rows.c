@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-#include "rows.h"
+#include "vln_rows.h"
+
 #include "validator_store.h"
 
 /* The data sets of one task while they are read. */
 typedef struct sets {
     vln_dataset_t list[VALIDATOR_DATA_MAX];
-    rows_part_t parts[VALIDATOR_DATA_MAX];
+    vln_rows_part_t parts[VALIDATOR_DATA_MAX];
     size_t count;
 } sets_t;
 
@@ -52,7 +53,7 @@ read_sets(vln_worker_t *worker, vln_task_t *task, const char *what,
         }
         const vln_dataset_t *set = &sets->list[sets->count];
         sets->parts[sets->count++] =
-            (rows_part_t){set->table, set->first, set->rows, set->record->name};
+            (vln_rows_part_t){set->table, set->first, set->rows, set->record->name};
     }
     return true;
 }
@@ -62,7 +63,7 @@ static bool
 join(vln_task_t *task, const char *what, sets_t *sets, size_t max_rows, validator_rows_t *out)
 {
     size_t total = 0;
-    char why[ROWS_WHY];
+    char why[VLN_ROWS_WHY];
     for (size_t i = 0; i < sets->count; i++) {
         total += sets->parts[i].rows;
     }
@@ -74,7 +75,7 @@ join(vln_task_t *task, const char *what, sets_t *sets, size_t max_rows, validato
         only->table = NULL;
         return true;
     }
-    if (rows_join(sets->parts, sets->count, max_rows, &out->joined, why) != VLN_OK) {
+    if (vln_rows_join(sets->parts, sets->count, max_rows, &out->joined, why) != VLN_OK) {
         vln_task_fail(task, false, "%s: %s", what, why);
     }
     out->table = out->joined;

@@ -58,13 +58,13 @@ class Server:
         self.answers = [row[len(NAMES):] for row in numbers]
         self.process = None
 
-    def start(self):
+    def start(self, *options):
         self.log = open(os.path.join(args.var, "server.log"), "a+", encoding="utf-8")
         self.log.seek(0, os.SEEK_END)
         self.since = self.log.tell()
         self.process = subprocess.Popen(
             [os.path.join(args.bin, "valion-server"), "--folder", self.folder, "--socket",
-             self.socket, "--drain-ms", "2000"], stderr=self.log)
+             self.socket, "--drain-ms", "2000", *options], stderr=self.log)
         return self
 
     def await_ready(self):
@@ -96,6 +96,7 @@ class Server:
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
+        self.headers = answer.headers
         return answer.status, data
 
     def get(self, path):
@@ -163,20 +164,33 @@ class Answers(unittest.TestCase):
                              float32(server.answers[index][0]))
 
     def test_come_at_once_on_many_connections(self):
-        server = servers["regression"]
-        request = matrix([server.rows[i] for i in whole(server)])
+        for kind in ("regression", "linear", "large"):
+            with self.subTest(kind):
+                self.ask_at_once(servers[kind])
+        text = servers["large"].get("/metrics")[1].decode()
+        count = {line.split("{")[0]: int(line.split()[-1]) for line in text.splitlines()
+                 if line.startswith(("valion_server_requests", "valion_server_batches"))}
+        self.assertLess(count["valion_server_batches_total"],
+                        0.9 * count["valion_server_requests_total"])  # many were asked together
+
+    def ask_at_once(self, server):
+        """Each its own rows, of which the answers are known."""
         wrong = []
 
-        def work():
+        def work(index):
+            request = matrix([server.rows[index]] * (1 + index % 3))
+            wanted = [float32(server.answers[index][0])] * (1 + index % 3)
             connection = Connection(server.socket)
             for _ in range(50):
                 connection.request("POST", INFER, json.dumps(request))
                 answer = connection.getresponse()
-                if answer.status != 200 or not json.loads(answer.read())["outputs"]:
-                    wrong.append(answer.status)
+                said = json.loads(answer.read())
+                data = said["outputs"][0]["data"] if answer.status == 200 else said
+                if [float32(value) for value in data] != wanted:
+                    wrong.append(said)
             connection.close()
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
+        threads = [threading.Thread(target=work, args=(each,)) for each in whole(server)[:8]]
         for each in threads:
             each.start()
         for each in threads:
@@ -252,6 +266,17 @@ class Descriptions(unittest.TestCase):
                          {"name": "houses", "ready": True})
         self.assertEqual(json.loads(server.get("/health")[1])["status"], "healthy")
 
+    def test_gives_each_prediction_an_id(self):
+        server = servers["regression"]
+        ids = set()
+        for _ in range(3):
+            server.infer(matrix([server.rows[whole(server)[0]]]))
+            ids.add(server.headers["X-Prediction-Id"])
+        server.infer({"inputs": []})
+        ids.add(server.headers["X-Prediction-Id"])
+        self.assertEqual(len(ids), 4)
+        self.assertTrue(all(len(each) == 36 for each in ids))
+
     def test_of_what_it_counted(self):
         server = servers["multiclass"]
         before = deployer_pb2.Telemetry.FromString(server.get("/telemetry")[1])
@@ -269,17 +294,22 @@ class Descriptions(unittest.TestCase):
         self.assertEqual(sum(after.latency_counts), after.requests)
 
 
-def copied(method):
-    """A test of a copy of the regression's folder."""
+def copied(method, kind="regression"):
+    """A test of a copy of a folder."""
     def test(self):
         folder = os.path.join(args.var, "copy-" + method.__name__)
-        shutil.copytree(servers["regression"].folder, folder)
+        shutil.copytree(servers[kind].folder, folder)
         server = Server.__new__(Server)
         server.folder, server.socket = folder, folder + ".sock"
-        server.rows = servers["regression"].rows
-        server.answers = servers["regression"].answers
+        server.rows = servers[kind].rows
+        server.answers = servers[kind].answers
         method(self, server)
     return test
+
+
+def of_a_sandbox(method):
+    """Of a model that the native engine does not run."""
+    return copied(method, "linear")
 
 
 class Starts(unittest.TestCase):
@@ -356,7 +386,53 @@ class Starts(unittest.TestCase):
             each.close()
         self.assertEqual(server.stop(), 0)
 
-    @copied
+    @of_a_sandbox
+    def test_refuses_more_than_may_wait_and_answers_all_else_meanwhile(self, server):
+        server.start("--queue", "2", "--deadline-ms", "500", "--access-log", "errors").await_ready()
+        request = json.dumps(matrix([server.rows[i] for i in whole(servers["regression"])]))
+        sandbox = children(server.process.pid)
+        self.assertTrue(sandbox)
+        family = [*sandbox, *(child for each in sandbox for child in children(each))]
+        for each in family:
+            os.kill(each, signal.SIGSTOP)
+        asked = []
+        try:
+            for count in range(1, 4):  # one is being asked about, two wait
+                asked.append(Connection(server.socket))
+                asked[-1].request("POST", INFER, request)
+                self.await_queue(server, count - 1)
+            self.assertEqual(server.ask("POST", INFER, request)[0], 503)
+            self.assertEqual(server.headers["Retry-After"], "1")
+            self.assertEqual(server.get("/v2/health/ready")[0], 200)
+            time.sleep(0.6)  # the deadline of those who wait
+        finally:
+            for each in family:
+                os.kill(each, signal.SIGCONT)
+        self.assertEqual([each.getresponse().status for each in asked], [200, 504, 504])
+        for each in asked:
+            each.close()
+        errors = {each.key: each.value for each in self.telemetry(server).errors}
+        self.assertEqual((errors["timeout"], errors["rejected"]), (2, 1))
+        text = server.get("/metrics")[1].decode()
+        labels = '{model="houses",version="1.0.0"'
+        for line in (f"valion_server_requests_total{labels}}} 4",
+                     f"valion_server_rejected_total{labels}}} 1",
+                     f'valion_server_errors_total{labels},error="timeout"}} 2',
+                     f'valion_server_latency_seconds_bucket{labels},le="+Inf"}} 4'):
+            self.assertIn(line + "\n", text)
+        logged = [json.loads(line) for line in server.said().splitlines() if "prediction" in line]
+        self.assertEqual([each["status"] for each in logged], [503, 504, 504])
+        self.assertEqual(server.stop(), 0)
+
+    def telemetry(self, server):
+        return deployer_pb2.Telemetry.FromString(server.get("/telemetry")[1])
+
+    def await_queue(self, server, count):
+        end = time.monotonic() + 10
+        while self.telemetry(server).queue != count and time.monotonic() < end:
+            time.sleep(0.01)
+
+    @of_a_sandbox
     def test_goes_on_after_its_sandbox_was_killed(self, server):
         server.start().await_ready()
         request = matrix([server.rows[i] for i in whole(servers["regression"])])
@@ -377,7 +453,7 @@ def children(pid):
 def main():
     shutil.rmtree(args.var, ignore_errors=True)
     os.makedirs(args.var)
-    for kind in ("regression", "binary", "multiclass"):
+    for kind in ("regression", "binary", "multiclass", "linear", "large"):
         servers[kind] = Server(kind).start().await_ready()
     result = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2).result
     codes = [server.stop() for server in servers.values()]

@@ -3,7 +3,9 @@
  * and now, sample rows with its answers, instance.pb. Prints, for 16 rows, the row and the answer of
  * the library that trained it.
  *
- *   server_folder FOLDER SANDBOX regression|binary|multiclass
+ *   server_folder FOLDER SANDBOX regression|binary|multiclass|linear|large
+ *
+ * linear is one that the native engine does not cover, large one that takes it a while.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,12 +29,16 @@ typedef struct kind {
     const char *objective;
     Valion__V1__TaskType task;
     size_t classes;
+    const char *booster; /* NULL: gbtree */
+    int rounds;          /* 0: 20 */
 } kind_t;
 
 static const kind_t kinds[] = {
-    {"regression", "reg:squarederror", VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION, 0},
-    {"binary", "binary:logistic", VALION__V1__TASK_TYPE__TASK_TYPE_BINARY, 2},
-    {"multiclass", "multi:softprob", VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS, 3},
+    {"regression", "reg:squarederror", VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION, 0, NULL, 0},
+    {"binary", "binary:logistic", VALION__V1__TASK_TYPE__TASK_TYPE_BINARY, 2, NULL, 0},
+    {"multiclass", "multi:softprob", VALION__V1__TASK_TYPE__TASK_TYPE_MULTICLASS, 3, NULL, 0},
+    {"linear", "reg:squarederror", VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION, 0, "gblinear", 0},
+    {"large", "reg:squarederror", VALION__V1__TASK_TYPE__TASK_TYPE_REGRESSION, 0, NULL, 2000},
 };
 
 static void
@@ -180,7 +186,8 @@ main(int argc, char **argv)
         kind = strcmp(kinds[i].name, argv[3]) == 0 ? &kinds[i] : kind;
     }
     if (!kind) {
-        fprintf(stderr, "usage: server_folder FOLDER SANDBOX regression|binary|multiclass\n");
+        fprintf(stderr,
+                "usage: server_folder FOLDER SANDBOX regression|binary|multiclass|linear|large\n");
         return 2;
     }
     const sandbox_recipe_t recipe = {.objective = kind->objective,
@@ -188,7 +195,8 @@ main(int argc, char **argv)
                                      .classes = kind->classes > 2 ? kind->classes : 0,
                                      .features = FEATURES,
                                      .rows = ROWS,
-                                     .rounds = 20,
+                                     .rounds = kind->rounds > 0 ? kind->rounds : 20,
+                                     .booster = kind->booster,
                                      .depth = 4};
     uint8_t model_digest[VLN_DIGEST_BYTES];
     uint8_t samples_digest[VLN_DIGEST_BYTES];

@@ -326,7 +326,9 @@ measure_errors(const watch_view_t *view, watch_finding_t *out)
          larger((double)proxy->responses_5xx,
                 (double)proxy->connect_errors + (double)proxy->response_errors),
          proxy->requests},
-        {"its servers", counts_error(servers, "model") + counts_error(servers, "unavailable"),
+        {"its servers",
+         counts_error(servers, "model") + counts_error(servers, "unavailable") +
+             counts_error(servers, "timeout") + counts_error(servers, "rejected"),
          servers->requests},
     };
     const source_t *worst = NULL;

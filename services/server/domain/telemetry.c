@@ -30,10 +30,9 @@ struct telemetry {
 };
 
 static const char *const error_names[TELEMETRY_ERRORS] = {
-    [TELEMETRY_BAD_INPUT] = "bad_input",
-    [TELEMETRY_MODEL] = "model",
-    [TELEMETRY_TOO_LARGE] = "too_large",
-    [TELEMETRY_UNAVAILABLE] = "unavailable",
+    [TELEMETRY_BAD_INPUT] = "bad_input", [TELEMETRY_MODEL] = "model",
+    [TELEMETRY_TOO_LARGE] = "too_large", [TELEMETRY_UNAVAILABLE] = "unavailable",
+    [TELEMETRY_TIMEOUT] = "timeout",     [TELEMETRY_REJECTED] = "rejected",
 };
 
 static void

@@ -17,6 +17,8 @@ typedef enum telemetry_error {
     TELEMETRY_MODEL,     /* the model refused, crashed or gave no numbers */
     TELEMETRY_TOO_LARGE,
     TELEMETRY_UNAVAILABLE, /* no sandbox to be had */
+    TELEMETRY_TIMEOUT,     /* its time was over before the model came to it */
+    TELEMETRY_REJECTED,    /* too many were waiting */
     TELEMETRY_ERRORS,
 } telemetry_error_t;
 

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "vln_quantile.h"
+#include "vln_rows.h"
 #include "vln_sample.h"
 
 #include "check_say.h"
 #include "counts.h"
-#include "rows.h"
 
 typedef struct quality {
     const check_context_t *context;
@@ -213,7 +213,7 @@ count_duplicates(const quality_t *self, const vln_column_t *const *columns)
     if (self->columns == vln_table_columns(self->context->table)) {
         return vln_table_count_duplicates(self->context->table);
     }
-    vln_table_t *part = rows_select(columns, self->columns, self->rows);
+    vln_table_t *part = vln_rows_select(columns, self->columns, self->rows);
     size_t count = vln_table_count_duplicates(part);
     vln_table_destroy(&part);
     return count;

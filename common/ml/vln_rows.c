@@ -1,4 +1,4 @@
-#include "rows.h"
+#include "vln_rows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ copy_number(const vln_column_t *from, size_t row, vln_column_t *to, size_t at)
 }
 
 static void
-copy_rows(const vln_column_t *from, const rows_part_t *part, size_t rows, vln_column_t *to,
+copy_rows(const vln_column_t *from, const vln_rows_part_t *part, size_t rows, vln_column_t *to,
           size_t at)
 {
     for (size_t i = 0; i < rows; i++) {
@@ -53,20 +53,20 @@ copy_rows(const vln_column_t *from, const rows_part_t *part, size_t rows, vln_co
 
 /* The type that holds the column of every part. */
 static vln_err_t
-join_type(const rows_part_t *parts, size_t count, const vln_column_t *first, vln_type_t *out,
-          char why[ROWS_WHY])
+join_type(const vln_rows_part_t *parts, size_t count, const vln_column_t *first, vln_type_t *out,
+          char why[VLN_ROWS_WHY])
 {
     *out = first->type;
     for (size_t i = 1; i < count; i++) {
         const vln_column_t *column = vln_table_find(parts[i].table, first->name);
         if (!column) {
-            snprintf(why, ROWS_WHY,
+            snprintf(why, VLN_ROWS_WHY,
                      "the data sets do not have the same columns: '%s' has '%s', and '%s' does not",
                      parts[0].name, first->name, parts[i].name);
             return VLN_INVALID_ARGUMENT;
         }
         if ((column->type == VLN_TYPE_STRING) != (first->type == VLN_TYPE_STRING)) {
-            snprintf(why, ROWS_WHY, "column '%s' holds text in '%s' and numbers in '%s'",
+            snprintf(why, VLN_ROWS_WHY, "column '%s' holds text in '%s' and numbers in '%s'",
                      first->name, column->type == VLN_TYPE_STRING ? parts[i].name : parts[0].name,
                      column->type == VLN_TYPE_STRING ? parts[0].name : parts[i].name);
             return VLN_INVALID_ARGUMENT;
@@ -77,13 +77,13 @@ join_type(const rows_part_t *parts, size_t count, const vln_column_t *first, vln
 }
 
 static vln_err_t
-check_widths(const rows_part_t *parts, size_t count, char why[ROWS_WHY])
+check_widths(const vln_rows_part_t *parts, size_t count, char why[VLN_ROWS_WHY])
 {
     for (size_t i = 1; i < count; i++) {
         for (size_t at = 0; at < vln_table_columns(parts[i].table); at++) {
             const char *name = vln_table_at(parts[i].table, at)->name;
             if (!vln_table_find(parts[0].table, name)) {
-                snprintf(why, ROWS_WHY,
+                snprintf(why, VLN_ROWS_WHY,
                          "the data sets do not have the same columns: '%s' has '%s', and '%s' "
                          "does not",
                          parts[i].name, name, parts[0].name);
@@ -95,8 +95,8 @@ check_widths(const rows_part_t *parts, size_t count, char why[ROWS_WHY])
 }
 
 static vln_err_t
-join_column(const rows_part_t *parts, size_t count, size_t index, vln_table_t *out,
-            char why[ROWS_WHY])
+join_column(const vln_rows_part_t *parts, size_t count, size_t index, vln_table_t *out,
+            char why[VLN_ROWS_WHY])
 {
     const vln_column_t *first = vln_table_at(parts[0].table, index);
     vln_type_t type;
@@ -116,8 +116,8 @@ join_column(const rows_part_t *parts, size_t count, size_t index, vln_table_t *o
 }
 
 vln_err_t
-rows_join(const rows_part_t *parts, size_t count, size_t max_rows, vln_table_t **out,
-          char why[ROWS_WHY])
+vln_rows_join(const vln_rows_part_t *parts, size_t count, size_t max_rows, vln_table_t **out,
+              char why[VLN_ROWS_WHY])
 {
     size_t total = 0;
     *out = NULL;
@@ -138,8 +138,8 @@ rows_join(const rows_part_t *parts, size_t count, size_t max_rows, vln_table_t *
 }
 
 vln_table_t *
-rows_select_permuted(const vln_column_t *const *columns, size_t count, size_t rows,
-                     const char *permuted, const size_t *order)
+vln_rows_select_permuted(const vln_column_t *const *columns, size_t count, size_t rows,
+                         const char *permuted, const size_t *order)
 {
     vln_table_t *table = vln_table_new();
     vln_table_set_rows(table, rows);
@@ -155,7 +155,7 @@ rows_select_permuted(const vln_column_t *const *columns, size_t count, size_t ro
 }
 
 vln_table_t *
-rows_select(const vln_column_t *const *columns, size_t count, size_t rows)
+vln_rows_select(const vln_column_t *const *columns, size_t count, size_t rows)
 {
-    return rows_select_permuted(columns, count, rows, NULL, NULL);
+    return vln_rows_select_permuted(columns, count, rows, NULL, NULL);
 }
