@@ -273,17 +273,19 @@ const vln_pg_stmt_t registry_statements[] = {
         " ORDER BY name, version DESC LIMIT $3::integer"},
     [INSERT_REPORT] = {"insert_report",
         "INSERT INTO report (report_id, model, version, digest, policy, policy_version, verdict,"
-        "       appendix, record, summary)"
+        "       appendix, record, summary, of_server)"
         " VALUES ($1::bytea, $2, $3, $4::bytea, $5, $6::bigint, $7::integer, $8::bytea,"
-        "       $9::bytea, $10::bytea) ON CONFLICT (report_id) DO NOTHING"},
+        "       $9::bytea, $10::bytea, $11::boolean) ON CONFLICT (report_id) DO NOTHING"},
     [FIND_REPORT] = {"find_report", "SELECT record FROM report WHERE report_id = $1::bytea"},
     [LIST_REPORTS] = {"list_reports",
         "SELECT seq, summary FROM report WHERE model = $1 AND ($2::text IS NULL OR version = $2)"
         " AND ($3::bigint = 0 OR seq < $3) ORDER BY seq DESC LIMIT $4::integer"},
     [FIND_EVIDENCE] = {"find_evidence",
-        "SELECT report_id, digest, policy, policy_version, verdict, created, now() FROM report"
+        "SELECT report_id, digest, policy, policy_version, verdict, created, now(), of_server"
+        "  FROM report"
         " WHERE model = $1 AND version = $2 AND ($3::bytea IS NULL OR report_id = $3)"
-        " ORDER BY (digest = $4::bytea AND policy = $5 AND policy_version = $6::bigint"
+        " ORDER BY of_server,"
+        "          (digest = $4::bytea AND policy = $5 AND policy_version = $6::bigint"
         "           AND ($7::integer >> verdict) & 1 = 1) DESC,"
         "          (digest = $4::bytea AND policy = $5 AND policy_version = $6::bigint) DESC,"
         "          seq DESC LIMIT $8::integer"},

@@ -476,6 +476,16 @@ class Reports(EvidenceTest):
         self.assertEqual((kept.digest, kept.finished_us), (made.digest, 2))
         self.assertEqual(len(self.vera.get("ListReports", {"model": self.model}).reports), 1)
 
+    def test_what_a_server_answered_is_evidence_of_nothing(self):
+        version = self.make_ready()
+        self.validated(version, engine=evidence_pb2.ENGINE_ENDPOINT)
+        self.promoted("1.0.0", STAGING)
+        answer = self.promote("1.0.0", PRODUCTION)
+        self.assertEqual(answer.status, "FAILED_PRECONDITION")
+        self.assertIn("what a server answered", answer.header.message)
+        self.validated(version)
+        self.promoted("1.0.0", PRODUCTION)
+
     def test_a_short_appendix_comes_along_and_is_stored_with_its_report(self):
         version = self.make_ready()
         appendix = evidence_pb2.Appendix(plots=[evidence_pb2.Plot(name="roc", y=[0, 1])] * 20)

@@ -53,6 +53,9 @@ judge(const evidence_policy_t *policy, const uint8_t *digest, int64_t now_us,
     if (memcmp(report->digest, digest, EVIDENCE_DIGEST) != 0) {
         return EVIDENCE_OTHER_BYTES;
     }
+    if (report->of_server) {
+        return EVIDENCE_OF_SERVER;
+    }
     if (strcmp(report->policy, policy->name) != 0) {
         return EVIDENCE_OTHER_POLICY;
     }

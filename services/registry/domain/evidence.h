@@ -2,12 +2,13 @@
  * evidence - which report allows a version to rise or to serve, or why none does.
  *
  * Pure: given are the reports on a version, the policy that is in force, and the time. A report is
- * evidence if it is about exactly these bytes, under exactly that version of that policy, good
+ * evidence if it judged exactly these bytes, under exactly that version of that policy, good
  * enough, and not too old.
  */
 #ifndef EVIDENCE_H
 #define EVIDENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ typedef struct evidence_report {
     int64_t policy_version;
     int verdict;
     int64_t recorded_us;
+    bool of_server; /* it judged what a server answered, which may run other bytes */
 } evidence_report_t;
 
 /* What counts of a policy. */
@@ -35,6 +37,7 @@ typedef struct evidence_policy {
 typedef enum evidence_why {
     EVIDENCE_NONE, /* there is no report at all */
     EVIDENCE_OTHER_BYTES,
+    EVIDENCE_OF_SERVER,
     EVIDENCE_OTHER_POLICY,
     EVIDENCE_OTHER_POLICY_VERSION,
     EVIDENCE_NOT_GOOD_ENOUGH,

@@ -79,6 +79,13 @@ Test(evidence, about_other_bytes_is_none)
     cr_expect(why_of(&usual, &report) == EVIDENCE_OTHER_BYTES);
 }
 
+Test(evidence, of_what_a_server_answered_there_is_none)
+{
+    evidence_report_t report = report_of("regression", 2, PASS, 0);
+    report.of_server = true;
+    cr_expect(why_of(&usual, &report) == EVIDENCE_OF_SERVER);
+}
+
 Test(evidence, without_a_report_there_is_none)
 {
     evidence_choice_t found = evidence_choose(&usual, bytes, NOW_US, NULL, 0);

@@ -179,6 +179,7 @@ registry_reports_insert(registry_store_t *self, const registry_report_t *report,
     vln_pg_bytes_or_null(&args, report->appendix, report->appendix ? VLN_DIGEST_BYTES : 0);
     vln_pg_bytes(&args, report->record, report->record_size);
     vln_pg_bytes(&args, report->summary, report->summary_size);
+    vln_pg_bool(&args, report->of_server);
     PGresult *result = NULL;
     vln_err_t err = vln_pg_run(self->pg, INSERT_REPORT, &args, &result);
     *added = err == VLN_OK && vln_pg_changed(result) == 1;
@@ -234,7 +235,8 @@ read_evidence(const PGresult *result, int row, vln_arena_t *arena)
     evidence_report_t out = {.policy = registry_store_text(result, row, 2, arena),
                              .policy_version = vln_pg_get_i64(result, row, 3),
                              .verdict = (int)vln_pg_get_i64(result, row, 4),
-                             .recorded_us = vln_pg_get_us(result, row, 5)};
+                             .recorded_us = vln_pg_get_us(result, row, 5),
+                             .of_server = vln_pg_get_bool(result, row, 7)};
     const uint8_t *id = vln_pg_get_bytes(result, row, 0, &size);
     vln_assert(size == EVIDENCE_ID);
     memcpy(out.id, id, EVIDENCE_ID);
