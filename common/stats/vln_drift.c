@@ -103,6 +103,15 @@ walk_both(const vln_sample_t *a, const vln_sample_t *b)
 /* ---- Kolmogorov and Smirnov ---- */
 
 static void
+set_asymptotic_p(vln_drift_t *self, double distance)
+{
+    double n = (double)self->n_ref;
+    double m = (double)self->n_cur;
+    double effective = fmax(1, round(n * m / (n + m)));
+    vln_drift_set_p(self, vln_kolmogorov_sf((int64_t)effective, distance));
+}
+
+static void
 find_ks_p(vln_drift_t *self, vln_ks_method_t method)
 {
     double p = 0;
@@ -113,10 +122,7 @@ find_ks_p(vln_drift_t *self, vln_ks_method_t method)
         vln_drift_set_p(self, p);
         return;
     }
-    double n = (double)self->n_ref;
-    double m = (double)self->n_cur;
-    double effective = fmax(1, round(n * m / (n + m)));
-    vln_drift_set_p(self, vln_kolmogorov_sf((int64_t)effective, self->statistic));
+    set_asymptotic_p(self, self->statistic);
 }
 
 static void
@@ -137,6 +143,24 @@ vln_drift_ks(const vln_sample_t *reference, const vln_sample_t *current, vln_ks_
     walk_t walk = walk_both(reference, current);
     set_ks(&self, &walk, method);
     warn_of(&self, reference, min_rows);
+    return self;
+}
+
+vln_drift_t
+vln_drift_ks_of_sketch(const vln_sketch_t *reference, const vln_sample_t *current)
+{
+    vln_drift_t self = {.n_ref = (size_t)reference->n,
+                        .n_cur = current->n,
+                        .missing_cur = current->missing,
+                        .defined = true};
+    vln_sketch_ks_t found = vln_sketch_ks(reference, current);
+    if (!found.defined) {
+        bool rows = reference->n > 0 && current->n > 0;
+        vln_drift_set_undefined(&self, rows ? VLN_STAT_NOT_FINITE : VLN_STAT_ALL_MISSING);
+        return self;
+    }
+    self.statistic = found.statistic;
+    set_asymptotic_p(&self, fmax(0, found.statistic - found.error));
     return self;
 }
 

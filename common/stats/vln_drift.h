@@ -18,6 +18,7 @@
 
 #include "vln_bins.h"
 #include "vln_sample.h"
+#include "vln_sketch.h"
 #include "vln_stat.h"
 
 typedef struct vln_drift {
@@ -80,6 +81,13 @@ vln_drift_t vln_drift_psi(const vln_sample_t *reference, const vln_sample_t *cur
 vln_drift_t vln_drift_wasserstein(const vln_sample_t *reference, const vln_sample_t *current);
 vln_drift_t vln_drift_wasserstein_normalised(const vln_sample_t *reference,
                                              const vln_sample_t *current);
+
+/*
+ * vln_drift_ks where of the reference a sketch is left. The statistic is within the sketch's error of
+ * the rows' own; p is the asymptotic one of the least distance that this allows, and never below the
+ * rows' own.
+ */
+vln_drift_t vln_drift_ks_of_sketch(const vln_sketch_t *reference, const vln_sample_t *current);
 
 /* vln_drift_ks (AUTO, min_rows 0) and vln_drift_wasserstein_normalised by one pass over the values. */
 void vln_drift_ks_and_wasserstein(const vln_sample_t *reference, const vln_sample_t *current,

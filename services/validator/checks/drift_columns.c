@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vln_profile.h"
+
 #include "check_say.h"
 
 enum { MISSING_ROWS_MIN = 30, NEW_SHOWN = 16 };
@@ -104,7 +106,10 @@ compare_bins(drift_test_t *self, const vln_sample_t *now, const Valion__V1__Colu
     if (!is_enough(self, drift_least_rows(self->rule, true))) {
         return;
     }
-    if (counts_of_bins(profile, now, self->context->arena, &counts)) {
+    vln_sketch_t sketch;
+    if (self->rule->method == DRIFT_KS && vln_profile_sketch(profile, &sketch)) {
+        take(self, drift_of_sketch(self->rule, &sketch, now));
+    } else if (counts_of_bins(profile, now, self->context->arena, &counts)) {
         take(self, drift_of_bins(self->rule, &counts));
     } else {
         skip(self, "the profile's histogram cannot be used");

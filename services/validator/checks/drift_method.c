@@ -360,6 +360,21 @@ drift_of_categories(const drift_rule_t *rule, const counts_t *counts)
 }
 
 drift_finding_t
+drift_of_sketch(const drift_rule_t *rule, const vln_sketch_t *reference,
+                const vln_sample_t *current)
+{
+    if (rule->method != DRIFT_KS) {
+        return untested("the method needs the reference's rows, and only a profile is stored");
+    }
+    vln_drift_t ks = vln_drift_ks_of_sketch(reference, current);
+    drift_finding_t self = tested("ks_sketch", &ks, DRIFT_BY_P);
+    if (self.name && reference->error > 0) {
+        self.note = "the reference's stored sketch is off by a little: p is an upper bound";
+    }
+    return self;
+}
+
+drift_finding_t
 drift_of_bins(const drift_rule_t *rule, const counts_t *counts)
 {
     bool missing = counts->missing_reference + counts->missing_current > 0;

@@ -66,6 +66,10 @@ drift_finding_t drift_of_numbers(const drift_rule_t *rule, const vln_sample_t *r
                                  const vln_sample_t *current);
 drift_finding_t drift_of_categories(const drift_rule_t *rule, const counts_t *counts);
 
+/* Of a reference of which a sketch is left: `ks` alone. */
+drift_finding_t drift_of_sketch(const drift_rule_t *rule, const vln_sketch_t *reference,
+                                const vln_sample_t *current);
+
 /* Numbers in the bins of a profile. */
 drift_finding_t drift_of_bins(const drift_rule_t *rule, const counts_t *counts);
 

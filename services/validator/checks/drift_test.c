@@ -1,4 +1,6 @@
 /* The methods of data_drift, each on the golden vectors, and what is no column of the data. */
+#include "vln_profile.h"
+
 #include "check.h"
 #include "check_test_support.h"
 
@@ -312,4 +314,25 @@ Test(drift, predicted_classes_are_counted)
     cr_expect_eq(column->n_current, ROWS - 1);
     free(then);
     free(now);
+}
+
+/* ---- a profile instead of rows ---- */
+
+Test(drift, ks_of_a_stored_sketch_is_near_that_of_the_rows_and_no_bolder)
+{
+    golden();
+    parameter("method", "ks");
+    const Valion__V1__ColumnResult *of_rows = find(run(), "x", "ks");
+    cr_assert(of_rows);
+    context.reference = (check_reference_t){.profile = vln_profile_make(reference, 0, 1000, arena)};
+    const Valion__V1__ColumnResult *of_sketch = find(run(), "x", "ks_sketch");
+    cr_assert(of_sketch && of_sketch->has_p_value);
+    cr_expect_float_eq(of_sketch->statistic, of_rows->statistic, 0.003);
+    cr_expect_geq(of_sketch->p_value, of_rows->p_value);
+    cr_expect_eq(of_sketch->status, VALION__V1__CHECK_STATUS__CHECK_STATUS_FAIL);
+    context.reference.profile = vln_profile_make(table, 0, 800, arena);
+    of_sketch = find(run(), "x", "ks_sketch");
+    cr_assert(of_sketch);
+    cr_expect_eq(of_sketch->status, VALION__V1__CHECK_STATUS__CHECK_STATUS_PASS);
+    cr_expect_geq(of_sketch->p_value, 0.99);
 }
