@@ -81,6 +81,81 @@ test_onnx_columns(void)
 }
 
 static vln_part_t
+one_hot(const char *from, const char *to, const int64_t *wholes, size_t count)
+{
+    vln_part_t node = vln_part_node("OneHotEncoder", "ai.onnx.ml", from, to);
+    vln_part_message(&node, 5, vln_part_ints("cats_int64s", wholes, count));
+    return node;
+}
+
+static vln_part_t
+labels(const test_onnx_encoders_t *differing)
+{
+    const char *const cities[] = {"Rome", "Oslo", "Lima", "", differing->twice, NULL};
+    const float numbers[] = {10, 20, 30, 40, 50};
+    size_t count = differing->twice ? 5 : 4;
+    vln_part_t node = vln_part_node("LabelEncoder", "ai.onnx.ml", "city", "place");
+    vln_part_message(&node, 5, vln_part_texts("keys_strings", cities));
+    vln_part_message(&node, 5,
+                     vln_part_floats("values_floats", numbers,
+                                     differing->numbers > 0 ? differing->numbers : count));
+    if (!differing->no_default) {
+        vln_part_message(&node, 5, vln_part_number("default_float", -1.0f));
+    }
+    return node;
+}
+
+/* Of the first opset of ai.onnx.ml. */
+static vln_part_t
+old_model(vln_part_t graph)
+{
+    vln_part_t opset = {0};
+    vln_part_text(&opset, 1, "ai.onnx.ml");
+    vln_part_varint(&opset, 2, 1);
+    vln_part_t plain = {0};
+    vln_part_varint(&plain, 2, 15);
+    vln_part_t self = {0};
+    vln_part_varint(&self, 1, 8);
+    vln_part_message(&self, 7, graph);
+    vln_part_message(&self, 8, plain);
+    vln_part_message(&self, 8, opset);
+    return self;
+}
+
+vln_part_t
+test_onnx_encoders(const test_onnx_encoders_t *differing)
+{
+    static const char *const names[] = {"place",  "is20",   "is10",   "is-1",
+                                        "rooms1", "rooms2", "rooms4", "rooms-3"};
+    static const int64_t column[] = {-1, 1};
+    static const int64_t usual[] = {1, 2, 4, -3};
+    const int64_t *rooms = differing->rooms ? differing->rooms : usual;
+    size_t room_count = differing->rooms ? differing->room_count : 4;
+    vln_part_t graph = {0};
+    vln_part_message(&graph, 1, labels(differing));
+    vln_part_message(&graph, 1, one_hot("place", "is", (const int64_t[]){20, 10, -1}, 3));
+    vln_part_message(&graph, 1, vln_part_node("Reshape", "", "is,three", "flat"));
+    vln_part_t encoder = one_hot("rooms", "room", rooms, room_count);
+    vln_part_message(&encoder, 5, vln_part_int("zeros", !differing->strict));
+    vln_part_message(&graph, 1, encoder);
+    vln_part_message(&graph, 1, vln_part_node("Reshape", "", "room,many", "rooms_flat"));
+    vln_part_t all = vln_part_node("Concat", "", "place,flat,rooms_flat", "Y");
+    vln_part_message(&all, 5, vln_part_int("axis", 1));
+    vln_part_message(&graph, 1, all);
+    vln_part_text(&graph, 2, "encoders");
+    vln_part_message(&graph, 5, vln_part_wholes("three", (const int64_t[]){-1, 3}, 2));
+    vln_part_message(&graph, 5,
+                     vln_part_wholes("many", (const int64_t[]){-1, (int64_t)room_count}, 2));
+    vln_part_message(&graph, 11, vln_part_value("rooms", VLN_TENSOR_FLOAT, column, 2));
+    vln_part_message(&graph, 11, vln_part_value("city", VLN_TENSOR_STRING, column, 2));
+    const int64_t row[] = {-1, 4 + (int64_t)room_count};
+    vln_part_message(&graph, 12, vln_part_value("Y", VLN_TENSOR_FLOAT, row, 2));
+    vln_part_t model = differing->is_old ? old_model(graph) : vln_part_model("valion tests", graph);
+    vln_part_name_columns(&model, names, 8);
+    return model;
+}
+
+static vln_part_t
 random_tensor(const char *name, int64_t rows, int64_t columns, uint32_t *state)
 {
     float values[LAYER * LAYER] = {0};

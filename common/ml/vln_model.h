@@ -33,6 +33,9 @@ enum {
 
 #define VLN_MODEL_MAX_BYTES ((size_t)512 * 1024 * 1024)
 
+/* Of an ONNX file: the properties that name the numbers it gives, each with its index behind it. */
+#define VLN_MODEL_COLUMN_PROPERTY "valion.column."
+
 typedef enum vln_model_kind {
     VLN_MODEL_AUTO, /* asked for: find out */
     VLN_MODEL_XGBOOST_JSON,
@@ -89,6 +92,8 @@ typedef struct vln_model {
     const char *producer; /* ONNX: who wrote the file */
     int64_t opset;        /* of the standard operators */
     size_t node_count;
+    const char **columns; /* names of the numbers that it gives, if its properties state them */
+    size_t column_count;
     const char *score_output; /* tensor of the numbers that we ask for; NULL: none */
     const char *label_output; /* tensor of the labels; NULL: none */
     /* Bytes to append to the file so that the score is an output: a ZipMap is walked around so,

@@ -141,6 +141,57 @@ Test(vln_model, names_the_columns_of_separate_inputs)
     cr_expect_eq(model.features[1].type, VLN_TENSOR_STRING);
 }
 
+/* ---- names of what a file gives ---- */
+
+Test(vln_model, names_what_a_file_gives)
+{
+    cr_assert_eq(read_onnx(test_onnx_encoders(&(test_onnx_encoders_t){0})), VLN_OK, "%s", why);
+    cr_assert_eq(model.column_count, 8);
+    cr_expect_str_eq(model.columns[0], "place");
+    cr_expect_str_eq(model.columns[7], "rooms-3");
+    cr_assert_eq(read_onnx(test_onnx_linear(2)), VLN_OK);
+    cr_expect_eq(model.column_count, 0);
+}
+
+static void
+put_property(vln_part_t *file, const char *key, const char *value, size_t size)
+{
+    vln_part_t property = {0};
+    vln_part_text(&property, 1, key);
+    vln_part_bytes(&property, 2, value, size);
+    vln_part_message(file, 14, property);
+}
+
+Test(vln_model, takes_no_name_that_is_none_or_out_of_turn)
+{
+    char longest[VLN_MODEL_MAX_NAME + 1];
+    memset(longest, 'x', sizeof longest);
+    vln_part_t file = test_onnx_linear(2);
+    put_property(&file, "valion.column.1", "second", 6);
+    put_property(&file, "valion.column.0", "\xff", 1);
+    put_property(&file, "valion.column.0", "", 0);
+    put_property(&file, "valion.column.0", longest, sizeof longest);
+    put_property(&file, "another", "first", 5);
+    put_property(&file, "valion.column.0", longest, sizeof longest - 1);
+    put_property(&file, "valion.column.0", "again", 5);
+    vln_part_varint(&file, 14, 7); /* no message at all */
+    cr_assert_eq(read_onnx(file), VLN_OK, "%s", why);
+    cr_assert_eq(model.column_count, 1);
+    cr_expect_eq(strlen(model.columns[0]), VLN_MODEL_MAX_NAME);
+}
+
+Test(vln_model, takes_no_more_names_than_a_row_has_numbers)
+{
+    vln_part_t file = test_onnx_linear(2);
+    for (size_t i = 0; i < VLN_MODEL_MAX_FEATURES + 2; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "valion.column.%zu", i);
+        put_property(&file, key, "x", 1);
+    }
+    cr_assert_eq(read_onnx(file), VLN_OK, "%s", why);
+    cr_expect_eq(model.column_count, VLN_MODEL_MAX_FEATURES);
+}
+
 Test(vln_model, refuses_every_cut_of_an_onnx_file)
 {
     vln_part_t whole = test_onnx_zipmap();

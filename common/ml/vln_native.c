@@ -51,8 +51,10 @@ count_bytes(vln_native_t *self)
     for (size_t i = 0; i < self->step_count; i++) {
         const vln_step_t *step = &self->steps[i];
         self->bytes += step->count * (2 * sizeof *step->from + 2 * sizeof *step->a);
+        self->bytes += (step->wholes ? step->made : 0) * sizeof *step->wholes;
         for (size_t j = 0; j < step->category_count; j++) {
-            self->bytes += sizeof *step->categories + strlen(step->categories[j]) + 1;
+            self->bytes += sizeof *step->categories + sizeof *step->a;
+            self->bytes += strlen(step->categories[j]) + 1;
         }
     }
 }
@@ -118,6 +120,7 @@ end_step(vln_step_t *step)
     free(step->with);
     free(step->a);
     free(step->b);
+    free(step->wholes);
     for (size_t i = 0; i < step->category_count; i++) {
         free(step->categories[i]);
     }

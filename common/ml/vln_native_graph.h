@@ -43,6 +43,7 @@ typedef struct vln_graph {
     size_t nodes;
     size_t parts;
     int32_t label_type;
+    uint64_t ml_opset; /* of ai.onnx.ml; 0: not stated */
 } vln_graph_t;
 
 /* A node's parts; the names are borrowed from the file. */

@@ -138,6 +138,8 @@ typedef enum vln_step_kind {
     VLN_STEP_DIV_COLUMNS,
     VLN_STEP_CONSTANT_MINUS, /* a - x */
     VLN_STEP_ENCODE,         /* 1 in the column of the text's category, 0 in the others */
+    VLN_STEP_LOOK_UP,        /* a of the text's category; b where it has none */
+    VLN_STEP_ONE_HOT,        /* 1 in the column of the whole number that x is, 0 in the others */
     VLN_STEP_NORMALIZE,      /* x / sum of |x| of the row */
     VLN_STEP_FOREST,
 } vln_step_kind_t;
@@ -165,11 +167,12 @@ typedef struct vln_step {
     uint32_t *with;    /* … of the other operand */
     uint32_t to;       /* the first of those that are made */
     size_t made;       /* how many */
-    float *a;          /* allocated, one for each of `from` */
+    float *a;          /* allocated, one for each of `from`; LOOK_UP: for each category */
     float *b;          /* … */
-    size_t text;       /* ENCODE: which text of the row */
+    size_t text;       /* ENCODE, LOOK_UP: which text of the row */
     char **categories; /* … allocated, as each of them */
     size_t category_count;
+    int64_t *wholes; /* ONE_HOT; allocated, `made` of them */
 } vln_step_t;
 
 struct vln_native {

@@ -126,19 +126,62 @@ category_remembered(const vln_step_t *step, const char *word, vln_native_room_t 
     return room->memo[slot];
 }
 
+/* A text that is missing is the empty one. */
+static size_t
+category_at(const vln_step_t *step, const vln_sandbox_rows_t *rows, size_t row,
+            vln_native_room_t *room)
+{
+    const vln_sandbox_text_t *text = &rows->texts[step->text];
+    uint32_t code = text->codes[row];
+    return code == UINT32_MAX ? category_of(step, "")
+                              : category_remembered(step, text->words[code], room);
+}
+
 static void
 encode(const vln_step_t *step, const vln_sandbox_rows_t *rows, size_t first, size_t count,
        vln_native_room_t *room)
 {
-    const vln_sandbox_text_t *text = &rows->texts[step->text];
     memset(room->memo_words, 0, MEMO * sizeof *room->memo_words); /* it is another column's */
     memset(column_at(room, step->to), 0, step->made * VLN_LANES * sizeof(float));
     for (size_t lane = 0; lane < count; lane++) {
-        uint32_t code = text->codes[first + lane];
-        size_t category = code == UINT32_MAX ? category_of(step, "")
-                                             : category_remembered(step, text->words[code], room);
+        size_t category = category_at(step, rows, first + lane, room);
         if (category < step->category_count) {
             column_at(room, step->to + (uint32_t)category)[lane] = 1;
+        }
+    }
+}
+
+/* Lanes without a row have the other one, too. */
+static void
+look_up(const vln_step_t *step, const vln_sandbox_rows_t *rows, size_t first, size_t count,
+        vln_native_room_t *room)
+{
+    float *out = column_at(room, step->to);
+    memset(room->memo_words, 0, MEMO * sizeof *room->memo_words);
+    for (size_t lane = 0; lane < VLN_LANES; lane++) {
+        size_t category =
+            lane < count ? category_at(step, rows, first + lane, room) : step->category_count;
+        out[lane] = category < step->category_count ? step->a[category] : step->b[0];
+    }
+}
+
+/* A NaN, and what no 64 bits hold, become the least whole number, as the processor's own conversion has
+ * it; that one is no category. */
+static int64_t
+whole_of(float x)
+{
+    const float limit = 9223372036854775808.0f;
+    return x >= -limit && x < limit ? (int64_t)x : INT64_MIN;
+}
+
+static void
+spread_whole(const vln_step_t *step, const vln_native_room_t *room)
+{
+    const float *x = column_at(room, step->from[0]);
+    for (size_t i = 0; i < step->made; i++) {
+        float *out = column_at(room, step->to + (uint32_t)i);
+        for (size_t lane = 0; lane < VLN_LANES; lane++) {
+            out[lane] = whole_of(x[lane]) == step->wholes[i] ? 1.0f : 0.0f;
         }
     }
 }
@@ -201,6 +244,12 @@ vln_native_run(const vln_native_t *self, const vln_sandbox_rows_t *rows, size_t 
         switch (step->kind) {
         case VLN_STEP_ENCODE:
             encode(step, rows, first, count, room);
+            break;
+        case VLN_STEP_LOOK_UP:
+            look_up(step, rows, first, count, room);
+            break;
+        case VLN_STEP_ONE_HOT:
+            spread_whole(step, room);
             break;
         case VLN_STEP_NORMALIZE:
             normalize(step, room);

@@ -13,6 +13,7 @@
 
 #include "vln_native_inside.h"
 
+#include "test_onnx.h"
 #include "test_trees.h"
 
 enum { JSON_ROOM = 4096, MANY = 200, THREADS = 4, LIMIT_MS = 60000 };
@@ -592,4 +593,58 @@ Test(vln_native, answers_several_threads_at_once)
     }
     vln_part_end(&file);
     free(rows);
+}
+
+/* ---- encoders ---- */
+
+static vln_err_t
+open_encoders(test_onnx_encoders_t differing)
+{
+    vln_part_t file = test_onnx_encoders(&differing);
+    vln_err_t err = open_bytes(file.bytes, file.size);
+    vln_part_end(&file);
+    return err;
+}
+
+Test(vln_native, gives_a_text_its_number_and_a_number_its_column)
+{
+    static const char *const words[] = {"Oslo", "Rome", "rome", "Rome"};
+    static const uint32_t codes[] = {0, 1, 2, 3, UINT32_MAX};
+    static const float rooms[] = {1, -3.9f, NAN, 3, 4};
+    static const float wanted[] = {
+        20, 1, 0, 0, 1,  0, 0, 0, 10, 0, 1, 0, 0,  0, 0, 1, -1, 0, 0, 1,
+        0,  0, 0, 0, 10, 0, 1, 0, 0,  0, 0, 0, 40, 0, 0, 0, 0,  0, 1, 0,
+    };
+    const vln_sandbox_text_t text = {.codes = codes, .words = words};
+    const vln_sandbox_rows_t rows = {
+        .rows = 5, .numbers = rooms, .number_count = 1, .texts = &text, .text_count = 1};
+    cr_assert_eq(open_encoders((test_onnx_encoders_t){0}), VLN_OK, "%s", why);
+    cr_expect_gt(vln_native_bytes(native), 0);
+    cr_assert_eq(vln_native_predict(native, &rows, LIMIT_MS, &result, &outcome), VLN_OK);
+    cr_assert_eq(result.width, 8);
+    for (size_t i = 0; i < 40; i++) {
+        cr_expect_eq(result.values[i], wanted[i], "row %zu, column %zu", i / 8, i % 8);
+    }
+}
+
+Test(vln_native, leaves_encoders_that_it_does_not_know_to_the_library)
+{
+    static const int64_t twice[] = {1, 2, 1};
+    static const int64_t least[] = {1, INT64_MIN};
+    static const int64_t none[] = {0};
+    const test_onnx_encoders_t uncovered[] = {
+        {.twice = "Rome"},
+        {.numbers = 3},
+        {.numbers = 5},
+        {.no_default = true},
+        {.strict = true},
+        {.is_old = true},
+        {.rooms = twice, .room_count = 3},
+        {.rooms = least, .room_count = 2},
+        {.rooms = none, .room_count = 0},
+    };
+    for (size_t i = 0; i < sizeof uncovered / sizeof uncovered[0]; i++) {
+        cr_expect_eq(open_encoders(uncovered[i]), VLN_FAILED_PRECONDITION, "%zu", i);
+        cr_expect_null(native, "%zu", i);
+    }
 }

@@ -4,6 +4,7 @@
  * of which message is a message; nothing is unpacked. Then what the main graph says of inputs,
  * outputs and classes is looked up in the spans that the walk kept.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,6 +320,28 @@ on_main_graph(vln_onnx_t *self, const vln_field_t *field)
     }
 }
 
+/* The name of the number that the model gives next, if the property is that. */
+static void
+take_property(vln_onnx_t *self, vln_span_t property)
+{
+    vln_model_t *out = self->out;
+    char key[sizeof VLN_MODEL_COLUMN_PROPERTY + 24];
+    snprintf(key, sizeof key, VLN_MODEL_COLUMN_PROPERTY "%zu", out->column_count);
+    if (out->column_count == VLN_MODEL_MAX_FEATURES ||
+        !vln_span_is(vln_field_bytes(property, 1), key)) {
+        return;
+    }
+    if (!out->columns) {
+        out->columns =
+            vln_arena_try_alloc(self->arena, VLN_MODEL_MAX_FEATURES * sizeof *out->columns);
+    }
+    const char *name =
+        vln_model_text(vln_field_bytes(property, 2), VLN_MODEL_MAX_NAME, self->arena);
+    if (out->columns && name) {
+        out->columns[out->column_count++] = name;
+    }
+}
+
 static vln_err_t
 on_model(vln_onnx_t *self, const vln_field_t *field)
 {
@@ -335,6 +358,9 @@ on_model(vln_onnx_t *self, const vln_field_t *field)
             vln_field_find(field->bytes, 2, VLN_WIRE_VARINT, &version)) {
             self->out->opset = (int64_t)version.value;
         }
+        return VLN_OK;
+    case 14:
+        take_property(self, field->bytes);
         return VLN_OK;
     case 20:
         return vln_onnx_broken(self, "it holds training steps; export it for inference");

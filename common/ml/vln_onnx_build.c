@@ -1,5 +1,6 @@
 #include "vln_onnx_build.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,17 @@ vln_part_tensor(const char *name, const int64_t *dims, size_t rank, const float 
     return self;
 }
 
+vln_part_t
+vln_part_wholes(const char *name, const int64_t *values, size_t count)
+{
+    vln_part_t self = {0};
+    vln_part_varint(&self, 1, count);
+    vln_part_varint(&self, 2, VLN_TENSOR_INT64);
+    vln_part_text(&self, 8, name);
+    vln_part_bytes(&self, 9, values, count * sizeof *values);
+    return self;
+}
+
 static vln_part_t
 map_type(void)
 {
@@ -240,4 +252,17 @@ vln_part_model(const char *producer, vln_part_t graph)
     vln_part_message(&self, 8, opset("", 15));
     vln_part_message(&self, 8, opset("ai.onnx.ml", 2));
     return self;
+}
+
+void
+vln_part_name_columns(vln_part_t *model, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char key[sizeof VLN_MODEL_COLUMN_PROPERTY + 24];
+        snprintf(key, sizeof key, VLN_MODEL_COLUMN_PROPERTY "%zu", i);
+        vln_part_t property = {0};
+        vln_part_text(&property, 1, key);
+        vln_part_text(&property, 2, names[i]);
+        vln_part_message(model, 14, property);
+    }
 }

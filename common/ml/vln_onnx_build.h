@@ -39,10 +39,17 @@ vln_part_t vln_part_node(const char *op, const char *domain, const char *inputs,
 /* TensorProto of floats. */
 vln_part_t vln_part_tensor(const char *name, const int64_t *dims, size_t rank, const float *values);
 
+/* TensorProto of whole numbers, of one dimension: a shape, for one. */
+vln_part_t vln_part_wholes(const char *name, const int64_t *values, size_t count);
+
 /* ValueInfoProto; a dim of -1 is left open. Type 0: a sequence of maps, as a ZipMap gives. */
 vln_part_t vln_part_value(const char *name, int32_t type, const int64_t *dims, size_t rank);
 
 /* ModelProto of a graph: ir_version 8, opset 15, ai.onnx.ml 2. */
 vln_part_t vln_part_model(const char *producer, vln_part_t graph);
+
+/* What a model gives, number by number, has these names: into its properties, where vln_model_read()
+ * finds them. */
+void vln_part_name_columns(vln_part_t *model, const char *const *names, size_t count);
 
 #endif

@@ -328,6 +328,28 @@ Test(native, encodes_texts_as_the_library_does)
     vln_part_end(&file);
 }
 
+Test(native, looks_up_and_spreads_as_the_library_does)
+{
+    static const char *const words[] = {"Oslo", "Rome", "Lima", "", "oslo"};
+    static const float odd[] = {1,     2,   4,        -3,        1.9f,   -3.5f,
+                                0,     NAN, INFINITY, -INFINITY, 1e30f,  -1e30f,
+                                -0.0f, 3,   0.9f,     9.2e18f,   9.3e18f};
+    uint32_t *codes = vln_calloc(ROWS, sizeof *codes);
+    float *rooms = vln_calloc(ROWS, sizeof *rooms);
+    for (size_t i = 0; i < ROWS; i++) {
+        codes[i] = i % 11 == 10 ? UINT32_MAX : (uint32_t)(i * 7 % 5);
+        rooms[i] = odd[i % (sizeof odd / sizeof odd[0])];
+    }
+    const vln_sandbox_text_t text = {.codes = codes, .words = words};
+    vln_part_t file = test_onnx_encoders(&(test_onnx_encoders_t){0});
+    expect_same_bits("encoders", file.bytes, file.size,
+                     &(vln_sandbox_rows_t){
+                         .numbers = rooms, .number_count = 1, .texts = &text, .text_count = 1});
+    free(rooms);
+    free(codes);
+    vln_part_end(&file);
+}
+
 Test(native, leaves_other_operators_to_the_library)
 {
     char why[VLN_MODEL_WHY];
