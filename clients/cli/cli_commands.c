@@ -219,7 +219,7 @@ static const cli_option_t train_options[] = {
     {0},
 };
 static const cli_option_t data_split_options[] = {
-    {"as",       0, "NAME",  false, "of the parts: NAME-train, NAME-test [the data set's]"},
+    {"name",     0, "NAME",  false, "of the parts: NAME-train, NAME-test [the data set's]"},
     {"share",    0, "SHARE", false, "of the rows that are for training [0.8]"},
     {"seed",     0, "N",     false, "of the shuffle [42]"},
     {"in-order", 0, NULL,    false, "the last rows are held out"},
@@ -231,7 +231,7 @@ static const cli_option_t data_prepare_options[] = {
     {"scale",   0, "HOW",    false, "standard, min_max, robust [standard]"},
     {"impute",  0, "HOW",    false, "mean, median, most_frequent [missing stays missing]"},
     {"drop",    0, "COLUMN", true,  "left out"},
-    {"as",      0, "NAME",   false, "store the prepared rows, too"},
+    {"name",    0, "NAME",   false, "store the prepared rows, too, under this one"},
     {"no-wait", 0, NULL,     false, "print the job's id and end"},
     {0},
 };

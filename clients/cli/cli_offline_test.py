@@ -42,6 +42,9 @@ class Cli(unittest.TestCase):
         for command in commands:
             out, _ = self.run_it(*command.split(), "--help")
             self.assertTrue(out.startswith(f"usage: valion {command}"), out)
+            options = re.findall(r"^  (?:-., )?--([a-z-]+)", out, re.M)
+            for one in ("bus", "keys", "as", "output", "timeout"):
+                self.assertEqual(options.count(one), 1, f"{command}: --{one} has two meanings")
             out, _ = self.run_it(command.split()[0], "-h")
             self.assertIn("usage: valion", out)
 

@@ -258,7 +258,7 @@ cmd_data_split(cli_t *cli)
     split.shuffle = !cli_args_has(&cli->args, "in-order");
     spec.data = &data;
     spec.split = &split;
-    spec.output = cli_text_option(cli, "as");
+    spec.output = cli_text_option(cli, "name");
     spec.output = spec.output ? spec.output : data.name;
     return cli_job_run(cli, "transform", &spec.base);
 }
@@ -289,7 +289,7 @@ cmd_data_prepare(cli_t *cli)
     spec.target = cli_text_option(cli, "target");
     spec.columns = columns;
     spec.n_columns = dropped.n_columns > 0 ? 2 : 1;
-    spec.output = cli_text_option(cli, "as");
+    spec.output = cli_text_option(cli, "name");
     cli_exit_t code = cli_job_run(cli, "transform", &spec.base);
     free(dropped.columns);
     return code;
