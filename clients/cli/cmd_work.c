@@ -263,35 +263,100 @@ cmd_data_split(cli_t *cli)
     return cli_job_run(cli, "transform", &spec.base);
 }
 
-/* One row for all columns, and one for those that are dropped. */
+/* Rows of a preparation, each for the columns that it names; the first two name none. */
+typedef struct preparation {
+    Valion__V1__TransformSpec spec;
+    Valion__V1__DataRef data;
+    Valion__V1__ColumnTransform numbers;
+    Valion__V1__ColumnTransform texts;
+    Valion__V1__ColumnTransform ordinal;
+    Valion__V1__ColumnTransform dropped;
+    Valion__V1__ColumnTransform *rows[4];
+} preparation_t;
+
+static void
+fill_texts(Valion__V1__ColumnTransform *row, int impute, Valion__V1__Encode encode,
+           const Valion__V1__ColumnTransform *like)
+{
+    row->has_impute = impute == VALION__V1__IMPUTE__IMPUTE_MOST_FREQUENT;
+    row->impute = row->has_impute ? (Valion__V1__Impute)impute : row->impute;
+    row->has_encode = 1;
+    row->encode = encode;
+    row->has_max_categories = like->has_max_categories;
+    row->max_categories = like->max_categories;
+}
+
+static bool
+take_columns(cli_t *cli, preparation_t *self)
+{
+    uint64_t most = 0;
+    int impute = 0;
+    int scale = 0;
+    int encode = 0;
+    Valion__V1__ColumnTransform *texts = &self->texts;
+    if (!cli_enum_option(cli, "impute", &valion__v1__impute__descriptor, &impute) ||
+        !cli_enum_option(cli, "scale", &valion__v1__scale__descriptor, &scale) ||
+        !cli_enum_option(cli, "encode", &valion__v1__encode__descriptor, &encode) ||
+        !number_option(cli, "max-categories", 2, 256, &texts->has_max_categories, &most)) {
+        return false;
+    }
+    texts->max_categories = (uint32_t)most;
+    self->numbers.has_impute = impute != 0;
+    self->numbers.impute = (Valion__V1__Impute)impute;
+    self->numbers.has_scale = 1;
+    self->numbers.scale = scale ? (Valion__V1__Scale)scale : VALION__V1__SCALE__SCALE_STANDARD;
+    self->ordinal.columns = cli_text_options(cli, "ordinal", &self->ordinal.n_columns);
+    self->dropped.columns = cli_text_options(cli, "drop", &self->dropped.n_columns);
+    self->dropped.has_drop = self->dropped.drop = 1;
+    fill_texts(&self->ordinal, impute, VALION__V1__ENCODE__ENCODE_ORDINAL, texts);
+    if (encode) {
+        fill_texts(texts, impute, (Valion__V1__Encode)encode, texts);
+    }
+    if (texts->has_max_categories && !encode && self->ordinal.n_columns == 0) {
+        cli_fail(CLI_USAGE, "--max-categories is of an encoding: say --encode, too");
+        return false;
+    }
+    return true;
+}
+
+static void
+list_rows(preparation_t *self)
+{
+    Valion__V1__TransformSpec *spec = &self->spec;
+    spec->columns = self->rows;
+    self->rows[spec->n_columns++] = &self->numbers;
+    if (self->texts.has_encode) {
+        self->rows[spec->n_columns++] = &self->texts;
+    }
+    if (self->ordinal.n_columns > 0) {
+        self->rows[spec->n_columns++] = &self->ordinal;
+    }
+    if (self->dropped.n_columns > 0) {
+        self->rows[spec->n_columns++] = &self->dropped;
+    }
+}
+
 cli_exit_t
 cmd_data_prepare(cli_t *cli)
 {
-    Valion__V1__TransformSpec spec = VALION__V1__TRANSFORM_SPEC__INIT;
-    Valion__V1__DataRef data = VALION__V1__DATA_REF__INIT;
-    Valion__V1__ColumnTransform all = VALION__V1__COLUMN_TRANSFORM__INIT;
-    Valion__V1__ColumnTransform dropped = VALION__V1__COLUMN_TRANSFORM__INIT;
-    Valion__V1__ColumnTransform *columns[] = {&all, &dropped};
-    int impute = 0;
-    int scale = 0;
-    if (!cli_enum_option(cli, "impute", &valion__v1__impute__descriptor, &impute) ||
-        !cli_enum_option(cli, "scale", &valion__v1__scale__descriptor, &scale)) {
-        return CLI_USAGE;
+    preparation_t self;
+    valion__v1__transform_spec__init(&self.spec);
+    valion__v1__data_ref__init(&self.data);
+    valion__v1__column_transform__init(&self.numbers);
+    valion__v1__column_transform__init(&self.texts);
+    valion__v1__column_transform__init(&self.ordinal);
+    valion__v1__column_transform__init(&self.dropped);
+    cli_exit_t code = CLI_USAGE;
+    if (take_columns(cli, &self)) {
+        list_rows(&self);
+        self.data.name = cli_text_word(cli, 0);
+        self.spec.data = &self.data;
+        self.spec.target = cli_text_option(cli, "target");
+        self.spec.output = cli_text_option(cli, "name");
+        code = cli_job_run(cli, "transform", &self.spec.base);
     }
-    data.name = cli_text_word(cli, 0);
-    all.has_impute = impute != 0;
-    all.impute = (Valion__V1__Impute)impute;
-    all.has_scale = 1;
-    all.scale = scale ? (Valion__V1__Scale)scale : VALION__V1__SCALE__SCALE_STANDARD;
-    dropped.has_drop = dropped.drop = 1;
-    dropped.columns = cli_text_options(cli, "drop", &dropped.n_columns);
-    spec.data = &data;
-    spec.target = cli_text_option(cli, "target");
-    spec.columns = columns;
-    spec.n_columns = dropped.n_columns > 0 ? 2 : 1;
-    spec.output = cli_text_option(cli, "name");
-    cli_exit_t code = cli_job_run(cli, "transform", &spec.base);
-    free(dropped.columns);
+    free(self.ordinal.columns);
+    free(self.dropped.columns);
     return code;
 }
 

@@ -206,7 +206,7 @@ static void
 name_features(vln_feature_t *features, const vln_tensor_t *input, size_t columns, bool alone,
               vln_arena_t *arena)
 {
-    bool named = columns == 1 && !alone; /* the only column of the only input is no column's name */
+    bool named = columns == 1 && !alone;
     for (size_t i = 0; i < columns; i++) {
         const char *name =
             named ? input->name : vln_arena_printf(arena, "%.200s[%zu]", input->name, i);
@@ -231,10 +231,11 @@ number_features(vln_model_t *self, vln_arena_t *arena)
     }
     self->features = vln_arena_alloc(arena, (total + 1) * sizeof *self->features);
     self->feature_count = total;
+    /* The only input of a file is called X or the like, unless the file names what it gives, too. */
+    bool alone = self->input_count == 1 && self->column_count == 0;
     for (size_t i = 0, at = 0; i < self->input_count; i++) {
         size_t columns = columns_of(&self->inputs[i]);
-        name_features(&self->features[at], &self->inputs[i], columns, self->input_count == 1,
-                      arena);
+        name_features(&self->features[at], &self->inputs[i], columns, alone, arena);
         at += columns;
     }
     return true;
@@ -249,7 +250,7 @@ width_of(const vln_tensor_t *output)
         return 1;
     }
     bool stated =
-        output->rank == 2 && output->dims[1] > 0 && output->dims[1] <= VLN_MODEL_MAX_CLASSES;
+        output->rank == 2 && output->dims[1] > 0 && output->dims[1] <= VLN_MODEL_MAX_FEATURES;
     return stated ? (size_t)output->dims[1] : 0;
 }
 

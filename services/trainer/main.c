@@ -1,6 +1,7 @@
 /*
  * valion-trainer - fits models and preprocessors: tasks `train` and `transform`.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "trainer.h"
 #include "valion/v1/trainer.pb-c.h"
+
+enum { NOTE_MAX = 600 };
 
 static const vln_opt_t options[] = {
     VLN_WORKER_OPTIONS(trainer_config_t, worker, "1"),
@@ -66,6 +69,33 @@ trainer_check_split(vln_task_t *task, const Valion__V1__Split *split)
         return false;
     }
     return true;
+}
+
+void
+trainer_note(vln_arena_t *arena, trainer_notes_t *notes, const char *format, ...)
+{
+    char text[NOTE_MAX];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    bool whole = size >= 0 && (size_t)size < sizeof text; /* a name cut in two would be no text */
+    if (whole && notes->count < TRAINER_NOTES_MAX) {
+        notes->texts[notes->count++] = vln_arena_strdup(arena, text);
+    }
+}
+
+bool
+trainer_check_cells(vln_task_t *task, size_t rows, size_t columns)
+{
+    bool fits = columns == 0 || rows <= TRAINER_CELLS_MAX / columns;
+    if (!fits) {
+        vln_task_fail(task, false,
+                      "%zu rows of %zu prepared columns are too much: drop some, or encode them "
+                      "with fewer max_categories or by ENCODE_ORDINAL",
+                      rows, columns);
+    }
+    return fits;
 }
 
 void

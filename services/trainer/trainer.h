@@ -46,6 +46,24 @@ typedef struct trainer_slot {
     vln_sandbox_t *sandbox; /* opened when it is first needed */
 } trainer_slot_t;
 
+/* What a result tells people beside its numbers. Texts are in the task's arena. */
+enum { TRAINER_NOTES_MAX = 32 };
+typedef struct trainer_notes {
+    char *texts[TRAINER_NOTES_MAX];
+    size_t count;
+} trainer_notes_t;
+
+/* One more; what is beyond TRAINER_NOTES_MAX is left out. */
+void trainer_note(vln_arena_t *arena, trainer_notes_t *notes, const char *format, ...)
+    VLN_PRINTF(3, 4);
+
+/* A table with more cells is not prepared: no file of VLN_DATASET_MAX_BYTES has as many by itself, but
+ * its categories may become as many. */
+#define TRAINER_CELLS_MAX ((size_t)1 << 28)
+
+/* False, and the task ended with a sentence, if so many rows of so many columns are too much. */
+bool trainer_check_cells(vln_task_t *task, size_t rows, size_t columns);
+
 /* Tasks. Each ends the task. */
 void trainer_train(vln_worker_t *worker, vln_task_t *task);
 void trainer_transform(vln_worker_t *worker, vln_task_t *task);

@@ -194,12 +194,12 @@ add_column(vln_arena_t *arena, Valion__V1__Column ***list, size_t *count, const 
 
 /* What was never missing in training may not be missing in a request. */
 static void
-add_number(vln_arena_t *arena, Valion__V1__Signature *signature, const vln_table_t *table,
-           const char *name)
+add_known(vln_arena_t *arena, Valion__V1__Signature *signature, const vln_table_t *table,
+          const char *name, Valion__V1__ColumnType type)
 {
     const vln_column_t *known = vln_table_find(table, name);
-    Valion__V1__Column *column = add_column(arena, &signature->inputs, &signature->n_inputs, name,
-                                            VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64);
+    Valion__V1__Column *column =
+        add_column(arena, &signature->inputs, &signature->n_inputs, name, type);
     column->has_optional_input = 1;
     column->optional_input = known && vln_column_missing(known, vln_table_rows(table)) > 0;
 }
@@ -216,7 +216,8 @@ add_input(vln_task_t *task, Valion__V1__Signature *signature, const vln_table_t 
                       column->name);
         return false;
     }
-    add_number(task->arena, signature, table, column->name);
+    add_known(task->arena, signature, table, column->name,
+              VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64);
     return true;
 }
 
@@ -253,7 +254,7 @@ add_inputs(vln_task_t *task, const Valion__V1__TrainSpec *spec, const vln_table_
     return true;
 }
 
-/* What the preprocessor takes is what the version takes. */
+/* What the preprocessor takes is what the version takes: numbers, and text where the file has it. */
 static bool
 copy_inputs(vln_task_t *task, const vln_predictor_t *predictor, const vln_table_t *table,
             const char *target, Valion__V1__Signature *signature)
@@ -265,7 +266,10 @@ copy_inputs(vln_task_t *task, const vln_predictor_t *predictor, const vln_table_
             vln_task_fail(task, false, "the preprocessor takes the target column '%.128s'", target);
             return false;
         }
-        add_number(task->arena, signature, table, first->inputs[i]->name);
+        bool is_text = first->inputs[i]->type == VALION__V1__COLUMN_TYPE__COLUMN_TYPE_STRING;
+        add_known(task->arena, signature, table, first->inputs[i]->name,
+                  is_text ? VALION__V1__COLUMN_TYPE__COLUMN_TYPE_STRING
+                          : VALION__V1__COLUMN_TYPE__COLUMN_TYPE_FLOAT64);
     }
     return true;
 }
@@ -289,14 +293,20 @@ add_outputs(vln_arena_t *arena, const trainer_target_t *target, Valion__V1__Sign
     }
 }
 
-/* As many numbers as the preprocessor gives keep its inputs' names; others have none. */
+/* What the preprocessor gives is called as its file says. Where that says nothing, as many numbers as it
+ * takes keep the inputs' names, and others have none. */
 static void
-name_columns(vln_arena_t *arena, size_t width, trainer_features_t *self)
+name_columns(vln_arena_t *arena, size_t width, const trainer_preprocessor_t *preprocessor,
+             trainer_features_t *self)
 {
+    const vln_model_t *file =
+        preprocessor->predictor ? vln_predictor_model(preprocessor->predictor) : NULL;
+    bool is_named = file && file->column_count == width;
     self->columns = width;
     self->names = vln_arena_alloc(arena, width * sizeof(char *) + 1);
     for (size_t i = 0; i < width; i++) {
-        self->names[i] = width == self->signature->n_inputs
+        self->names[i] = is_named ? vln_arena_strdup(arena, file->columns[i])
+                         : width == self->signature->n_inputs
                              ? self->signature->inputs[i]->name
                              : vln_arena_printf(arena, "prepared[%zu]", i);
     }
@@ -323,8 +333,8 @@ trainer_features_find(vln_task_t *task, const Valion__V1__TrainSpec *spec, const
         vln_task_fail(task, false, "the preprocessor does not say how many numbers it gives");
         return false;
     }
-    name_columns(task->arena, width, out);
-    return true;
+    name_columns(task->arena, width, preprocessor, out);
+    return !preprocessor->predictor || trainer_check_cells(task, vln_table_rows(table), width);
 }
 
 /* ---- numbers ---- */

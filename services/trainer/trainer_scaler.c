@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "vln_mem.h"
-#include "vln_model.h"
 #include "vln_quantile.h"
 #include "vln_stat.h"
 
@@ -106,7 +105,7 @@ trainer_scaling_fit(const char *column, const vln_sample_t *values,
     return self;
 }
 
-/* ---- the file ---- */
+/* ---- the nodes ---- */
 
 static bool
 is_filled(const trainer_scaling_t *columns, size_t count)
@@ -144,33 +143,25 @@ concat(const trainer_scaling_t *columns, size_t count)
     return node;
 }
 
-vln_part_t
-trainer_scaler_build(const trainer_scaling_t *columns, size_t count)
+void
+trainer_scaler_add(vln_part_t *graph, const trainer_scaling_t *columns, size_t count,
+                   const char *output)
 {
-    vln_part_t graph = {0};
     const char *row = "valion/row";
-    vln_part_message(&graph, 1, concat(columns, count));
+    vln_part_message(graph, 1, concat(columns, count));
     if (is_filled(columns, count)) {
         vln_part_t imputer = vln_part_node("Imputer", "ai.onnx.ml", row, "valion/filled");
         vln_part_message(
             &imputer, 5,
             floats("imputed_value_floats", columns, count, offsetof(trainer_scaling_t, fill)));
         vln_part_message(&imputer, 5, vln_part_number("replaced_value_float", NAN));
-        vln_part_message(&graph, 1, imputer);
+        vln_part_message(graph, 1, imputer);
         row = "valion/filled";
     }
-    vln_part_t scaler = vln_part_node("Scaler", "ai.onnx.ml", row, "valion/prepared");
+    vln_part_t scaler = vln_part_node("Scaler", "ai.onnx.ml", row, output);
     vln_part_message(&scaler, 5,
                      floats("offset", columns, count, offsetof(trainer_scaling_t, offset)));
     vln_part_message(&scaler, 5,
                      floats("scale", columns, count, offsetof(trainer_scaling_t, scale)));
-    vln_part_message(&graph, 1, scaler);
-    vln_part_text(&graph, 2, "preprocessor");
-    for (size_t i = 0; i < count; i++) {
-        const int64_t one[] = {-1, 1};
-        vln_part_message(&graph, 11, vln_part_value(columns[i].column, VLN_TENSOR_FLOAT, one, 2));
-    }
-    const int64_t all[] = {-1, (int64_t)count};
-    vln_part_message(&graph, 12, vln_part_value("valion/prepared", VLN_TENSOR_FLOAT, all, 2));
-    return vln_part_model("valion", graph);
+    vln_part_message(graph, 1, scaler);
 }

@@ -1,6 +1,6 @@
 /*
- * trainer_scaler - a fitted preprocessor for columns of numbers: what stands for a missing value,
- * what is subtracted, what is multiplied; and that as an ONNX-ML file.
+ * trainer_scaler - what becomes of columns of numbers: what stands for a missing value, what is
+ * subtracted, what is multiplied; and that as nodes of an ONNX-ML graph.
  */
 #ifndef TRAINER_SCALER_H
 #define TRAINER_SCALER_H
@@ -25,7 +25,8 @@ typedef struct trainer_scaling {
 trainer_scaling_t trainer_scaling_fit(const char *column, const vln_sample_t *values,
                                       const Valion__V1__ColumnTransform *transform);
 
-/* One input a column, by its name; one output of as many numbers, in this order. */
-vln_part_t trainer_scaler_build(const trainer_scaling_t *columns, size_t count);
+/* The nodes, from one input a column, by its name, to `output`: as many numbers, in this order. */
+void trainer_scaler_add(vln_part_t *graph, const trainer_scaling_t *columns, size_t count,
+                        const char *output);
 
 #endif

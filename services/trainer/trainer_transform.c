@@ -12,12 +12,11 @@
 #include "vln_csv_write.h"
 #include "vln_pb.h"
 #include "vln_profile.h"
-#include "vln_sample.h"
 #include "vln_types.h"
 
 #include "split.h"
+#include "trainer_columns.h"
 #include "trainer_rows.h"
-#include "trainer_scaler.h"
 
 enum { OUTPUTS_MAX = 10, COLUMNS_RECORDED_MAX = 500, PROFILE_BUDGET = 64 * 1024 * 1024 };
 
@@ -31,8 +30,11 @@ typedef struct transform {
     size_t held;
     trainer_preprocessor_t preprocessor;
     uint8_t digest[VLN_DIGEST_BYTES];
+    trainer_notes_t notes;
     Valion__V1__DataRef *outputs[OUTPUTS_MAX];
     size_t output_count;
+    Valion__V1__Column **columns; /* of what was made */
+    size_t column_count;
 } transform_t;
 
 /* ---- what is asked for ---- */
@@ -47,19 +49,6 @@ static bool
 is_applied(const transform_t *self)
 {
     return is_fitted(self) || self->spec->preprocessor_digest.len > 0;
-}
-
-static bool
-check_columns(vln_task_t *task, const Valion__V1__TransformSpec *spec)
-{
-    for (size_t i = 0; i < spec->n_columns; i++) {
-        if (spec->columns[i]->encode != VALION__V1__ENCODE__ENCODE_UNSPECIFIED) {
-            vln_task_fail(task, false,
-                          "encode is not there yet: text columns can be dropped or left out");
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool
@@ -96,7 +85,7 @@ read_spec(transform_t *self)
         vln_task_fail(task, false, "apply_to names at most 8 data sets");
         return false;
     }
-    return check_columns(task, spec) && check_split(task, spec->split);
+    return check_split(task, spec->split);
 }
 
 static bool
@@ -128,114 +117,17 @@ part_rows(transform_t *self)
 /* ---- fitting ---- */
 
 static bool
-names_column(const Valion__V1__ColumnTransform *transform, const char *name)
-{
-    for (size_t i = 0; i < transform->n_columns; i++) {
-        if (strcmp(transform->columns[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The row that names the column, else the one that names none and takes numbers; NULL: none. */
-static const Valion__V1__ColumnTransform *
-find_transform(const Valion__V1__TransformSpec *spec, const vln_column_t *column)
-{
-    const Valion__V1__ColumnTransform *rest = NULL;
-    for (size_t i = 0; i < spec->n_columns; i++) {
-        if (names_column(spec->columns[i], column->name)) {
-            return spec->columns[i];
-        }
-        if (spec->columns[i]->n_columns == 0 && column->type != VLN_TYPE_STRING) {
-            rest = spec->columns[i];
-        }
-    }
-    return rest;
-}
-
-static const char *
-find_unknown(const Valion__V1__ColumnTransform *transform, const vln_table_t *table)
-{
-    for (size_t at = 0; at < transform->n_columns; at++) {
-        if (!vln_table_find(table, transform->columns[at])) {
-            return transform->columns[at];
-        }
-    }
-    return NULL;
-}
-
-static bool
-check_names(const transform_t *self)
-{
-    const char *unknown = NULL;
-    for (size_t i = 0; i < self->spec->n_columns && !unknown; i++) {
-        unknown = find_unknown(self->spec->columns[i], self->data.table);
-    }
-    if (unknown) {
-        vln_task_fail(self->task, false, "the data has no column '%.128s'", unknown);
-    }
-    return !unknown;
-}
-
-static trainer_scaling_t
-fit_column(const transform_t *self, const vln_column_t *column,
-           const Valion__V1__ColumnTransform *transform)
-{
-    size_t all = vln_table_rows(self->data.table);
-    double *values = vln_calloc(all + 1, sizeof *values);
-    double *train = vln_calloc(self->train + 1, sizeof *train);
-    vln_column_numbers(column, all, values);
-    for (size_t i = 0; i < self->train; i++) {
-        train[i] = values[self->rows[i]];
-    }
-    vln_sample_t sample = vln_sample_make(train, self->train);
-    trainer_scaling_t scaling = trainer_scaling_fit(column->name, &sample, transform);
-    vln_sample_end(&sample);
-    free(train);
-    free(values);
-    return scaling;
-}
-
-/* Every column of numbers but the target and the dropped ones; what no row names passes through. */
-static bool
-fit_columns(transform_t *self, trainer_scaling_t *out, size_t *count)
-{
-    static const Valion__V1__ColumnTransform as_it_is = VALION__V1__COLUMN_TRANSFORM__INIT;
-    const char *target = self->spec->target;
-    for (size_t i = 0; i < vln_table_columns(self->data.table); i++) {
-        const vln_column_t *column = vln_table_at(self->data.table, i);
-        const Valion__V1__ColumnTransform *transform = find_transform(self->spec, column);
-        if ((target && strcmp(target, column->name) == 0) || (transform && transform->drop)) {
-            continue;
-        }
-        if (column->type == VLN_TYPE_STRING) {
-            vln_task_fail(self->task, false,
-                          "column '%.128s' holds text: drop it ({\"columns\": [\"%.128s\"], "
-                          "\"drop\": true}), or leave it out of the data set",
-                          column->name, column->name);
-            return false;
-        }
-        out[(*count)++] = fit_column(self, column, transform ? transform : &as_it_is);
-    }
-    if (*count == 0 || *count > VLN_MODEL_MAX_FEATURES) {
-        vln_task_fail(self->task, false, "%zu columns are left to prepare; there are 1 to %d",
-                      *count, VLN_MODEL_MAX_FEATURES);
-    }
-    return *count > 0 && *count <= VLN_MODEL_MAX_FEATURES;
-}
-
-static bool
 fit(transform_t *self)
 {
-    trainer_scaling_t *columns = vln_arena_alloc(
-        self->task->arena, (vln_table_columns(self->data.table) + 1) * sizeof *columns);
-    size_t count = 0;
+    trainer_preparation_t preparation;
     char why[VLN_ARTIFACTS_WHY];
-    if (!check_names(self) || !fit_columns(self, columns, &count)) {
+    const trainer_fitting_t fitting = {
+        .spec = self->spec, .table = self->data.table, .rows = self->rows, .count = self->train};
+    if (!trainer_columns_fit(self->task, &fitting, &self->notes, &preparation)) {
         return false;
     }
-    vln_part_t file = trainer_scaler_build(columns, count);
+    const char **names = trainer_prepare_names(&preparation, self->spec->target, self->task->arena);
+    vln_part_t file = trainer_prepare_build(&preparation, names);
     const vln_artifact_t artifact = {file.bytes, file.size, "application/x-onnx"};
     vln_err_t err = vln_artifacts_put(self->worker->artifacts, &artifact, self->task->ticket,
                                       self->digest, why);
@@ -312,17 +204,33 @@ copy_column(const vln_column_t *from, size_t rows, vln_table_t *out)
     }
 }
 
-static void
+/* As the file names it; a file of others' may name none, or one twice. */
+static vln_column_t *
+add_column(const transform_t *self, size_t width, size_t at, vln_table_t *out)
+{
+    const vln_model_t *model = vln_predictor_model(self->preprocessor.predictor);
+    const Valion__V1__Signature *signature = vln_predictor_signature(self->preprocessor.predictor);
+    char name[VLN_TABLE_NAME_MAX + 1];
+    snprintf(name, sizeof name, "prepared_%zu", at);
+    const char *known = model->column_count == width   ? model->columns[at]
+                        : width == signature->n_inputs ? signature->inputs[at]->name
+                                                       : name;
+    vln_column_t *column = vln_table_add(out, known, VLN_TYPE_F64);
+    return column ? column : vln_table_add(out, name, VLN_TYPE_F64);
+}
+
+static bool
 add_prepared(const transform_t *self, const vln_sandbox_result_t *result, vln_table_t *out)
 {
-    const Valion__V1__Signature *signature = vln_predictor_signature(self->preprocessor.predictor);
     for (size_t at = 0; at < result->width; at++) {
-        char name[VLN_TABLE_NAME_MAX + 1];
-        snprintf(name, sizeof name, "prepared_%zu", at);
-        vln_column_t *column = vln_table_add(
-            out, result->width == signature->n_inputs ? signature->inputs[at]->name : name,
-            VLN_TYPE_F64);
-        vln_assert(column);
+        vln_column_t *column = add_column(self, result->width, at, out);
+        if (!column) {
+            vln_task_fail(self->task, false,
+                          "the preprocessor's columns cannot be named: two are 'prepared_%zu', or "
+                          "there are more than %d",
+                          at, VLN_TABLE_COLUMNS_MAX);
+            return false;
+        }
         for (size_t row = 0; row < result->rows; row++) {
             float value = result->values[row * result->width + at];
             if (isfinite(value)) {
@@ -330,28 +238,56 @@ add_prepared(const transform_t *self, const vln_sandbox_result_t *result, vln_ta
             }
         }
     }
+    return true;
 }
 
-/* The prepared columns, and the target as it was. NULL: the task has been ended. */
+/* The target as it was, unless the preprocessor gives it. */
+static bool
+add_target(const transform_t *self, const vln_table_t *table, vln_table_t *out)
+{
+    const char *target = self->spec->target;
+    const vln_column_t *column = target && target[0] ? vln_table_find(table, target) : NULL;
+    if (!column || vln_table_find(out, target)) {
+        return true;
+    }
+    if (vln_table_columns(out) == VLN_TABLE_COLUMNS_MAX) {
+        vln_task_fail(self->task, false, "beside the target there are at most %d columns",
+                      VLN_TABLE_COLUMNS_MAX - 1);
+        return false;
+    }
+    copy_column(column, vln_table_rows(out), out);
+    return true;
+}
+
+/* The rows prepared; false: the task has been ended. */
+static bool
+prepare(transform_t *self, const vln_table_t *table, vln_sandbox_result_t *out)
+{
+    vln_outcome_t outcome;
+    size_t rows = vln_table_rows(table);
+    size_t width = vln_predictor_model(self->preprocessor.predictor)->width;
+    if (!trainer_check_cells(self->task, rows, width)) {
+        return false;
+    }
+    vln_err_t err =
+        vln_predictor_predict(self->preprocessor.predictor, table, 0, rows, out, &outcome);
+    if (err != VLN_OK) {
+        trainer_fail_outcome(self->task, err, "preprocessor", &outcome);
+    }
+    return err == VLN_OK;
+}
+
+/* The prepared columns, and the target. NULL: the task has been ended. */
 static vln_table_t *
 apply(transform_t *self, const vln_table_t *table)
 {
     vln_sandbox_result_t result = {0};
-    vln_outcome_t outcome;
-    size_t rows = vln_table_rows(table);
-    vln_err_t err =
-        vln_predictor_predict(self->preprocessor.predictor, table, 0, rows, &result, &outcome);
     vln_table_t *out = NULL;
-    if (err != VLN_OK) {
-        trainer_fail_outcome(self->task, err, "preprocessor", &outcome);
-    } else {
+    if (prepare(self, table, &result)) {
         out = vln_table_new();
-        vln_table_set_rows(out, rows);
-        add_prepared(self, &result, out);
-        const char *target = self->spec->target;
-        const vln_column_t *column = target && target[0] ? vln_table_find(table, target) : NULL;
-        if (column && !vln_table_find(out, target)) {
-            copy_column(column, rows, out);
+        vln_table_set_rows(out, vln_table_rows(table));
+        if (!add_prepared(self, &result, out) || !add_target(self, table, out)) {
+            vln_table_destroy(&out);
         }
     }
     vln_sandbox_result_end(&result);
@@ -441,6 +377,8 @@ record(transform_t *self, const char *name, const vln_table_t *table, const stor
     dataset.rows = (int64_t)stored->rows;
     dataset.format = vln_arena_strdup(arena, "csv");
     dataset.columns = list_columns(table, arena, &dataset.n_columns);
+    self->columns = dataset.columns;
+    self->column_count = dataset.n_columns;
     dataset.lineage = &lineage;
     request.dataset = &dataset;
     const vln_call_spec_t spec = {.service = "registry",
@@ -527,6 +465,10 @@ end_done(transform_t *self)
     result.preprocessor_digest = (ProtobufCBinaryData){VLN_DIGEST_BYTES, self->digest};
     result.outputs = self->outputs;
     result.n_outputs = self->output_count;
+    result.columns = self->columns;
+    result.n_columns = self->column_count;
+    result.notes = self->notes.texts;
+    result.n_notes = self->notes.count;
     result.has_rows = 1;
     result.rows = (int64_t)self->data.rows;
     size_t size = 0;

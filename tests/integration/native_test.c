@@ -15,6 +15,7 @@
 #include "sandbox_models.h"
 #include "test_onnx.h"
 #include "test_trees.h"
+#include "trainer_prepare.h"
 
 enum { ROWS = 4097, LIMIT_MS = 60000 };
 
@@ -348,6 +349,40 @@ Test(native, looks_up_and_spreads_as_the_library_does)
     free(rooms);
     free(codes);
     vln_part_end(&file);
+}
+
+/* Every way in which a preprocessor of the trainer's encodes a text, beside numbers. */
+Test(native, runs_a_preprocessor_of_texts_to_the_bit)
+{
+    static const char *const words[] = {"Oslo", "Rome", "Lima", "", "never seen"};
+    static const char *plain[] = {"", "Lima", "Oslo", "Rome"};
+    static trainer_scaling_t numbers[] = {{.column = "x", .fill = 1.5f, .offset = 3, .scale = 0.1f},
+                                          {.column = "y", .fill = NAN, .scale = 1}};
+    const encoding_t own = {.categories = plain, .count = 4};
+    const encoding_t filled = {.categories = plain + 1, .count = 3, .fill = "Oslo"};
+    const encoding_t rest = {.categories = plain + 2, .count = 2, .has_rest = true};
+    trainer_encoder_t texts[] = {{"a, b", true, own}, {"c", true, filled},  {"d", true, rest},
+                                 {"e", false, own},   {"f", false, filled}, {"g", false, rest}};
+    const trainer_preparation_t preparation = {numbers, 2, texts, 6};
+    vln_sandbox_text_t columns[6];
+    uint32_t *codes = vln_calloc(ROWS, sizeof *codes);
+    for (size_t i = 0; i < ROWS; i++) {
+        codes[i] = i % 11 == 10 ? UINT32_MAX : (uint32_t)(i * 7 % 5);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        columns[i] = (vln_sandbox_text_t){.codes = codes, .words = words};
+    }
+    vln_arena_t *arena = vln_arena_new(VLN_MODEL_ARENA);
+    const char **names = trainer_prepare_names(&preparation, NULL, arena);
+    vln_part_t file = trainer_prepare_build(&preparation, names);
+    float *rows = test_trees_rows(ROWS, 2, 3);
+    expect_same_bits("a preprocessor", file.bytes, file.size,
+                     &(vln_sandbox_rows_t){
+                         .numbers = rows, .number_count = 2, .texts = columns, .text_count = 6});
+    free(rows);
+    free(codes);
+    vln_part_end(&file);
+    vln_arena_destroy(&arena);
 }
 
 Test(native, leaves_other_operators_to_the_library)

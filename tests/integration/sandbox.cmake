@@ -18,7 +18,7 @@ valion_test(predictor_test SOURCES predictor_test.c LINKS valion_ml valion_test_
 target_compile_definitions(predictor_test PRIVATE VALION_SANDBOX="$<TARGET_FILE:valion-sandbox>")
 add_dependencies(predictor_test valion-sandbox)
 valion_test(native_test SOURCES native_test.c
-    LINKS valion_ml valion_test_onnx sandbox_models m
+    LINKS trainer_prepare valion_ml valion_test_onnx sandbox_models m
     LABELS integration TIMEOUT 300)
 target_compile_definitions(native_test PRIVATE VALION_SANDBOX="$<TARGET_FILE:valion-sandbox>")
 add_dependencies(native_test valion-sandbox)

@@ -5,9 +5,16 @@ task whose trainer is killed registers one version.
     trainer_test.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [unittest …]
 """
 import argparse
+import csv
+import http.client
+import io
+import json
+import math
 import os
 import random
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import unittest
@@ -20,13 +27,14 @@ sys.path.insert(0, args.python)
 
 from services_support import Principal, state_of, wait_until, what_logs_say  # noqa: E402
 from suite_support import Suite  # noqa: E402
-from valion.v1 import common_pb2, evidence_pb2, orchestrator_pb2, trainer_pb2  # noqa: E402
+from valion.v1 import (common_pb2, deployer_pb2, evidence_pb2, orchestrator_pb2,  # noqa: E402
+                       trainer_pb2, validator_pb2)
 
 DONE, FAILED = orchestrator_pb2.TASK_STATE_DONE, orchestrator_pb2.TASK_STATE_FAILED
 POISONED = orchestrator_pb2.TASK_STATE_POISONED
 FEATURES = ("area", "quartos", "banheiros", "idade", "garagem", "distancia_centro",
             "score_vizinhanca")
-suite = Suite(args.root, args.bin, args.var, 27801, trainer=1)
+suite = Suite(args.root, args.bin, args.var, 27801, trainer=1, validator=1)
 people = {}
 
 
@@ -232,6 +240,244 @@ class Preparing(Case):
         self.assertEqual([each.name for each in version.signature.inputs], list(FEATURES))
 
 
+ONE_HOT, ORDINAL = trainer_pb2.ENCODE_ONE_HOT, trainer_pb2.ENCODE_ORDINAL
+TOWNS = [{"columns": ["place"], "encode": ONE_HOT}, {"columns": ["grade"], "encode": ORDINAL},
+         {"scale": trainer_pb2.SCALE_STANDARD}]
+
+
+def make_towns(rows, seed, strange=""):
+    """Prices that hang on a place above all; some places are missing, and one may be a strange one."""
+    draw = random.Random(seed)
+    worth = {"coast": 400, "inland": 100, "island, far": 900, "": 250}
+    lines = ["area,place,grade,price"]
+    for row in range(rows):
+        area, place = draw.uniform(20, 200), draw.choice(list(worth))
+        grade = draw.choice("abc")
+        price = area + worth[place] + 30 * "abc".index(grade)
+        place = strange if strange and row % 10 == 0 else place
+        cell = f'"{place}"' if "," in place else place
+        lines.append(f"{area:.2f},{cell},{grade},{price:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+def table(digest):
+    """A prepared data set: its names, and its rows as text."""
+    names, *rows = csv.reader(io.StringIO(artifact(digest).decode()))
+    return names, rows
+
+
+class Encoding(Case):
+    def fitted(self, rows, **column):
+        """The rows of one column of text, encoded as it says: names, and whole numbers."""
+        add("words", "n,word\n" + "".join(f"{i},{row}\n" for i, row in enumerate(rows)))
+        made = self.transform(data={"name": "words"}, output="words-made", columns=[
+            {"columns": ["word"], **column}, {"columns": ["n"], "drop": True}])
+        names, found = table(made.outputs[0].digest)
+        return names, [[int(cell) for cell in row] for row in found], made
+
+    def test_one_hot_has_a_column_for_each_category_by_its_bytes(self):
+        names, rows, made = self.fitted(["b", "a", "", "B", "b"], encode=ONE_HOT)
+        self.assertEqual(names, ["word=", "word=B", "word=a", "word=b"])
+        self.assertEqual(rows, [[0, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0],
+                                [0, 0, 0, 1]])
+        self.assertEqual([each.name for each in made.columns], names)
+
+    def test_ordinal_is_the_place_among_them(self):
+        names, rows, _ = self.fitted(["b", "a", "", "B", "b"], encode=ORDINAL)
+        self.assertEqual((names, rows), (["word"], [[3], [2], [0], [1], [3]]))
+
+    def test_a_missing_text_is_what_fills_it(self):
+        names, rows, _ = self.fitted(["b", "a", "", "b"], encode=ONE_HOT,
+                                     impute=trainer_pb2.IMPUTE_MOST_FREQUENT)
+        self.assertEqual((names, rows[2]), (["word=a", "word=b"], [0, 1]))
+        names, rows, _ = self.fitted(["b", "a", "", "b"], encode=ORDINAL, constant_text="none",
+                                     impute=trainer_pb2.IMPUTE_CONSTANT)
+        self.assertEqual(rows, [[1], [0], [2], [1]])
+
+    def test_what_is_rare_is_one_category_and_so_is_what_is_unknown(self):
+        names, rows, made = self.fitted(["b", "a", "b", "c", "c", "d"], encode=ONE_HOT,
+                                        max_categories=3)
+        self.assertEqual(names, ["word=b", "word=c", "word=(rest)"])
+        self.assertEqual(rows[1], [0, 0, 1])
+        self.assertEqual(rows[1], rows[5])
+        self.assertIn("2 rare texts", made.notes[0])
+
+    def test_is_fitted_on_the_train_part_alone_and_applied_to_all(self):
+        add("split", "n,word\n" + "".join(f"{i},{word}\n" for i, word in enumerate(
+            ["a", "b", "a", "b", "late", "a"])))
+        add("other", "n,word\n7,b\n8,odd\n9,\n")
+        for encode, known, unknown in ((ONE_HOT, ["0", "1"], ["0", "0"]), (ORDINAL, ["1"], ["-1"])):
+            made = self.transform(
+                data={"name": "split"}, output="alone", apply_to=[{"name": "other"}],
+                split={"train_share": 0.67, "shuffle": False},
+                columns=[{"encode": encode}, {"columns": ["n"], "drop": True}])
+            self.assertEqual([each.name for each in made.outputs],
+                             ["alone-train", "alone-test", "alone-other"])
+            self.assertEqual(table(made.outputs[1].digest)[1][0], unknown, "'late' was held out")
+            self.assertEqual(table(made.outputs[2].digest)[1], [known, unknown, unknown])
+
+    def test_applies_a_preprocessor_that_is_stored_and_keeps_its_names(self):
+        made = self.transform(data={"name": "towns"}, target="price", columns=TOWNS,
+                              output="fitted-towns")
+        again = self.transform(data={"name": "towns"}, target="price", output="applied-towns",
+                               preprocessor_digest=made.preprocessor_digest)
+        self.assertEqual(made.outputs[0].digest, again.outputs[0].digest)
+        names, rows = table(made.outputs[0].digest)
+        self.assertEqual(names, ["area", "place=", "place=coast", "place=inland",
+                                 "place=island, far", "grade", "price"])
+        self.assertEqual({sum(map(int, row[1:5])) for row in rows}, {1})
+
+    def test_is_asked_for_on_the_command_line(self):
+        done = suite.cli("data", "prepare", "towns", "--target", "price", "--encode", "one_hot",
+                         "--ordinal", "grade", "--max-categories", "2", "--impute",
+                         "most_frequent", "--name", "by-hand")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        made = admin().get("GetDataset", {"name": "by-hand"}).dataset
+        names, rows = table(made.digest)
+        self.assertEqual((names[0], names[-2:], len(names)), ("area", ["grade", "price"], 5))
+        self.assertIn("place=(rest)", names)
+        self.assertEqual({row[3] for row in rows}, {"0", "1"})
+        for words in (["--encode", "nope"], ["--max-categories", "3"],
+                      ["--encode", "ordinal", "--max-categories", "1"]):
+            self.assertEqual(suite.cli("data", "prepare", "towns", *words).returncode, 2)
+
+    def test_refuses_what_it_cannot_encode(self):
+        add("many", "n,word\n" + "".join(f"{i},w{i}\n" for i in range(257)))
+        for words, column, data in (
+                ("'word' holds text: encode it", {"scale": trainer_pb2.SCALE_STANDARD}, "many"),
+                ("257 different texts, and at most 256", {"encode": ONE_HOT}, "many"),
+                ("max_categories is 2 to 256", {"encode": ONE_HOT, "max_categories": 1}, "many"),
+                ("text cannot be scaled", {"columns": ["word"], "encode": ONE_HOT,
+                                           "scale": trainer_pb2.SCALE_ROBUST}, "many"),
+                ("text has no mean", {"columns": ["word"], "encode": ONE_HOT,
+                                      "impute": trainer_pb2.IMPUTE_MEDIAN}, "many"),
+                ("'area' holds numbers, and encode is for text",
+                 {"columns": ["area"], "encode": ORDINAL}, "houses"),
+                ("no column 'nope'", {"columns": ["nope"], "encode": ORDINAL}, "houses")):
+            with self.subTest(words=words):
+                self.refused(words, "transform", trainer_pb2.TransformSpec(
+                    data={"name": data}, columns=[column]))
+
+    def test_names_no_two_columns_the_same(self):
+        add("twins", "a,a=b,t,p=c\nb,x,1,1\nb=c,x,2,2\n")
+        add("twins2", "p,t\nc,1\nd,2\n")
+        made = self.transform(data={"name": "twins"}, output="twins-made", target="p=c",
+                              columns=[{"encode": ONE_HOT}])
+        self.assertEqual(table(made.outputs[0].digest)[0],
+                         ["t", "a=b", "a=b=c", "a=b=x", "p=c"])
+
+
+def serve(version, folder):
+    """valion-server on the version's own files: the answers to its sample rows, and what was asked."""
+    os.makedirs(folder, exist_ok=True)
+    instance = deployer_pb2.WantedInstance(environment="staging", model="Towns",
+                                           version=version.version, smoke=True,
+                                           bins=[{"edges": [-1, 0, 1]}])
+    instance.signature.CopyFrom(version.signature)
+    for each in version.artifacts:
+        with open(os.path.join(folder, each.role), "wb") as file:
+            file.write(artifact(each.digest))
+        instance.artifacts.add(role=each.role, digest=each.digest)
+    with open(os.path.join(folder, "instance.pb"), "wb") as file:
+        file.write(instance.SerializeToString())
+    path = os.path.join(folder, "socket")
+    return subprocess.Popen([os.path.join(args.bin, "valion-server"), "--folder", folder,
+                             "--socket", path], stderr=subprocess.DEVNULL), path
+
+
+def ask_server(path, method, where, body=None):
+    connection = http.client.HTTPConnection("localhost", timeout=30)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.connect(path)
+        connection.request(method, where, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def is_up(path):
+    try:
+        return ask_server(path, "GET", "/v2/health/ready")[0] == 200
+    except OSError:
+        return False
+
+
+def tensor(column):
+    """A sample column as a request has it."""
+    missing = list(column.missing) or [False] * 8
+    cells = column.texts if column.type == common_pb2.COLUMN_TYPE_STRING else column.numbers
+    return {"name": column.name, "shape": [len(cells)],
+            "datatype": "BYTES" if column.type == common_pb2.COLUMN_TYPE_STRING else "FP64",
+            "data": [None if gone else cell for gone, cell in zip(missing, cells)]}
+
+
+class EncodedVersions(Case):
+    @classmethod
+    def setUpClass(cls):
+        case = cls("validate")
+        cls.prepared = case.transform(data={"name": "towns"}, target="price", columns=TOWNS)
+        cls.made = case.train(data="towns", target="price", model="Towns",
+                              preprocessor_digest=cls.prepared.preprocessor_digest)
+        cls.version = admin().get("GetVersion", {"model": "Towns",
+                                                 "version": cls.made.version}).version
+
+    def validate(self, data):
+        spec = validator_pb2.ValidateSpec(model="Towns", version=self.version.version,
+                                          data=[{"name": data}])
+        ended = await_end(submit("validate", spec))
+        self.assertEqual(ended.state, DONE, ended.error)
+        result = validator_pb2.ValidateResult.FromString(ended.result)
+        return admin().get("GetReport", {"report_id": result.report_id}).report
+
+    def test_take_text_and_learn_from_it(self):
+        self.assertGreater(number(self.made.metrics, "r2"), 0.97, "without the place it is below 0.1")
+        self.assertEqual({each.key for each in self.made.importance},
+                         {"area", "place=", "place=coast", "place=inland", "place=island, far",
+                          "grade"})
+        self.assertEqual(
+            {each.name: (each.type, each.optional_input) for each in self.version.signature.inputs},
+            {"area": (common_pb2.COLUMN_TYPE_FLOAT64, False),
+             "place": (common_pb2.COLUMN_TYPE_STRING, True),
+             "grade": (common_pb2.COLUMN_TYPE_STRING, False)})
+
+    def test_are_judged_on_rows_with_text(self):
+        report = self.validate("towns-test")
+        self.assertEqual(report.engine, evidence_pb2.ENGINE_NATIVE)
+        checks = {each.name: each for each in report.checks}
+        self.assertEqual(checks["performance"].status, evidence_pb2.CHECK_STATUS_PASS,
+                         report.sentence)
+        self.assertGreater(number(report.metrics, "r2"), 0.97)
+
+    def test_answer_what_is_unknown_as_if_it_were_nothing(self):
+        report = self.validate("towns-strange")
+        self.assertEqual(report.rows, 200)
+        self.assertLess(number(report.metrics, "r2"), 0.97)
+
+    def test_are_served_as_they_were_registered(self):
+        process, path = serve(self.version, os.path.join(args.var, "served"))
+        try:
+            wait_until(lambda: process.poll() is not None or is_up(path), "the server is up")
+            samples = evidence_pb2.Samples.FromString(artifact(next(
+                each.digest for each in self.version.artifacts if each.role == "samples")))
+            inputs = [tensor(each) for each in samples.columns]
+            where = f"/v2/models/Towns/versions/{self.version.version}/infer"
+            status, data = ask_server(path, "POST", where, json.dumps({"inputs": inputs}))
+            self.assertEqual(status, 200, data)
+            found = [struct.unpack("f", struct.pack("f", value))[0]
+                     for value in json.loads(data)["outputs"][0]["data"]]
+            self.assertEqual(found, list(samples.predictions))
+            place = next(each for each in inputs if each["name"] == "place")
+            place["data"] = ["nowhere"] * 8
+            status, data = ask_server(path, "POST", where, json.dumps({"inputs": inputs}))
+            self.assertEqual(status, 200, data)
+            self.assertTrue(all(map(math.isfinite, json.loads(data)["outputs"][0]["data"])))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
 class Refusals(Case):
     def test_name_what_is_wrong(self):
         self.refused("no data set 'nope'", data="nope")
@@ -321,6 +567,9 @@ def main():
                                 check=True, stdout=subprocess.PIPE, text=True).stdout
         add("houses", houses)
         add("flats", make_flats())
+        add("towns", make_towns(400, 5))
+        add("towns-test", make_towns(200, 6))
+        add("towns-strange", make_towns(200, 6, "moon"))
         add("few", "a,preco\n" + "".join(f"{i},{i * i}\n" for i in range(12)))
         result = unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=2).result
         people["admin"].close()
