@@ -208,6 +208,8 @@ static const cli_option_t train_options[] = {
     {"positive",     0, "CLASS",      false, "of two classes, the one whose probability is given"},
     {"weight",       0, "COLUMN",     false, "how much a row counts"},
     {"share",        0, "SHARE",      false, "of the rows that are for training, without --validation [0.8]"},
+    {"stratify",     0, "COLUMN",     false, "each of its values keeps that share"},
+    {"time",         0, "COLUMN",     false, "the rows with the latest times are held out"},
     {"seed",         0, "N",          false, "of everything random [42]"},
     {"threads",      0, "N",          false, "of the fit [1]"},
     {"version",      0, "X.Y.Z",      false, "semantic version [by --bump from the latest]"},
@@ -221,6 +223,8 @@ static const cli_option_t train_options[] = {
 static const cli_option_t data_split_options[] = {
     {"name",     0, "NAME",  false, "of the parts: NAME-train, NAME-test [the data set's]"},
     {"share",    0, "SHARE", false, "of the rows that are for training [0.8]"},
+    {"stratify", 0, "COLUMN", false, "each of its values keeps that share"},
+    {"time",     0, "COLUMN", false, "the rows with the latest times are held out"},
     {"seed",     0, "N",     false, "of the shuffle [42]"},
     {"in-order", 0, NULL,    false, "the last rows are held out"},
     {"no-wait",  0, NULL,    false, "print the job's id and end"},

@@ -83,6 +83,8 @@ split_options(cli_t *cli, Valion__V1__Split *out)
     bool good = share_option(cli, "share", &out->has_train_share, &out->train_share) &&
                 number_option(cli, "seed", 0, INT64_MAX, &out->has_seed, &seed);
     out->seed = seed;
+    out->stratify = cli_text_option(cli, "stratify");
+    out->time_column = cli_text_option(cli, "time");
     return good;
 }
 
@@ -254,8 +256,8 @@ cmd_data_split(cli_t *cli)
         return CLI_USAGE;
     }
     data.name = cli_text_word(cli, 0);
-    split.has_shuffle = 1;
-    split.shuffle = !cli_args_has(&cli->args, "in-order");
+    split.has_shuffle = cli_args_has(&cli->args, "in-order");
+    split.shuffle = !split.has_shuffle;
     spec.data = &data;
     spec.split = &split;
     spec.output = cli_text_option(cli, "name");

@@ -60,17 +60,6 @@ trainer_sandbox(vln_worker_t *worker, vln_task_t *task)
     return slot->sandbox;
 }
 
-bool
-trainer_check_split(vln_task_t *task, const Valion__V1__Split *split)
-{
-    double share = split && split->has_train_share ? split->train_share : 0.8;
-    if (!(share > 0 && share < 1)) {
-        vln_task_fail(task, false, "split.train_share lies between 0 and 1; it is %g", share);
-        return false;
-    }
-    return true;
-}
-
 void
 trainer_note(vln_arena_t *arena, trainer_notes_t *notes, const char *format, ...)
 {

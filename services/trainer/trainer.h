@@ -68,9 +68,6 @@ bool trainer_check_cells(vln_task_t *task, size_t rows, size_t columns);
 void trainer_train(vln_worker_t *worker, vln_task_t *task);
 void trainer_transform(vln_worker_t *worker, vln_task_t *task);
 
-/* False, and the task ended, unless the shares of a split can be. NULL is the default split. */
-bool trainer_check_split(vln_task_t *task, const Valion__V1__Split *split);
-
 void trainer_count(const vln_worker_t *worker, size_t counter, int64_t amount);
 
 /* The slot's sandbox; NULL, and the task ended, if there is none to be had. */

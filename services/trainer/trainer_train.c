@@ -10,9 +10,9 @@
 #include "vln_scores.h"
 #include "vln_time.h"
 
-#include "split.h"
 #include "trainer_choose.h"
 #include "trainer_register.h"
+#include "trainer_split.h"
 
 enum { IMPORTANCE_MAX = 64 };
 
@@ -24,6 +24,7 @@ typedef struct training {
     vln_dataset_t data;
     vln_dataset_t validation; /* has a table only if it was asked for */
     split_t split;
+    trainer_notes_t notes;
     trainer_choice_t train;
     trainer_choice_t held;
     trainer_preprocessor_t preprocessor;
@@ -40,18 +41,6 @@ typedef struct training {
 
 /* ---- what is asked for ---- */
 
-static const char *
-find_unsupported(const Valion__V1__TrainSpec *spec)
-{
-    if (spec->split && spec->split->stratify && spec->split->stratify[0]) {
-        return "split.stratify";
-    }
-    if (spec->split && spec->split->time_column && spec->split->time_column[0]) {
-        return "split.time_column";
-    }
-    return NULL;
-}
-
 static bool
 read_spec(training_t *self)
 {
@@ -60,16 +49,11 @@ read_spec(training_t *self)
     if (!self->spec) {
         return false;
     }
-    const char *unsupported = find_unsupported(self->spec);
-    if (unsupported) {
-        vln_task_fail(task, false, "%s is not there yet: leave it out", unsupported);
-        return false;
-    }
     if (!self->spec->model || !self->spec->model[0] || !self->spec->data || !self->spec->target) {
         vln_task_fail(task, false, "a training needs model, data and target");
         return false;
     }
-    return trainer_check_split(task, self->spec->split) && trainer_check_contest(task, self->spec);
+    return trainer_split_check(task, self->spec->split) && trainer_check_contest(task, self->spec);
 }
 
 /* ---- rows ---- */
@@ -104,21 +88,6 @@ read_preprocessor(training_t *self)
     return out->predictor != NULL;
 }
 
-static bool
-split_data(training_t *self)
-{
-    const Valion__V1__Split *split = self->spec->split;
-    if (self->data.rows < 2) {
-        vln_task_fail(self->task, false, "one row cannot be parted into train and held-out rows");
-        return false;
-    }
-    double share = split && split->has_train_share ? split->train_share : 0.8;
-    uint64_t seed = split && split->has_seed ? split->seed : 42;
-    bool shuffle = !split || !split->has_shuffle || split->shuffle;
-    self->split = split_make(self->data.rows, share, seed, shuffle);
-    return true;
-}
-
 /* Row numbers of a data set, in its order or as parted; in the task's arena. */
 static size_t *
 number_rows(const training_t *self, const vln_dataset_t *data, const size_t *parted)
@@ -135,7 +104,8 @@ static bool
 part_rows(training_t *self)
 {
     const vln_dataset_t *own = &self->validation;
-    if (!own->table && !split_data(self)) {
+    if (!own->table && !trainer_split_make(self->task, self->spec->split, &self->data, &self->notes,
+                                           &self->split)) {
         return false;
     }
     const size_t *rows = number_rows(self, &self->data, self->split.rows);
@@ -308,6 +278,8 @@ end_done(training_t *self, const trainer_registered_t *registered, int64_t start
     result.cv_scores = self->best.cv_scores;
     result.n_cv_scores = self->best.cv_count;
     result.cv_metric = self->best.cv_count > 0 ? (char *)(uintptr_t)self->best.recipe.metric : NULL;
+    result.notes = self->notes.texts;
+    result.n_notes = self->notes.count;
     add_importance(self, &result);
     trainer_registered_fill(registered, &result);
     size_t size = 0;

@@ -14,9 +14,9 @@
 #include "vln_profile.h"
 #include "vln_types.h"
 
-#include "split.h"
 #include "trainer_columns.h"
 #include "trainer_rows.h"
+#include "trainer_split.h"
 
 enum { OUTPUTS_MAX = 10, COLUMNS_RECORDED_MAX = 500, PROFILE_BUDGET = 64 * 1024 * 1024 };
 
@@ -52,17 +52,6 @@ is_applied(const transform_t *self)
 }
 
 static bool
-check_split(vln_task_t *task, const Valion__V1__Split *split)
-{
-    if (split && ((split->stratify && split->stratify[0]) ||
-                  (split->time_column && split->time_column[0]))) {
-        vln_task_fail(task, false, "split.stratify and split.time_column are not there yet");
-        return false;
-    }
-    return trainer_check_split(task, split);
-}
-
-static bool
 read_spec(transform_t *self)
 {
     vln_task_t *task = self->task;
@@ -85,7 +74,7 @@ read_spec(transform_t *self)
         vln_task_fail(task, false, "apply_to names at most 8 data sets");
         return false;
     }
-    return check_split(task, spec->split);
+    return trainer_split_check(task, spec->split);
 }
 
 static bool
@@ -93,20 +82,13 @@ part_rows(transform_t *self)
 {
     const Valion__V1__Split *split = self->spec->split;
     size_t count = self->data.rows;
-    self->rows = vln_arena_alloc(self->task->arena, count * sizeof *self->rows);
-    self->train = count;
-    if (split && count < 2) {
-        vln_task_fail(self->task, false, "one row cannot be parted");
+    split_t parts = {.train = count};
+    if (split && !trainer_split_make(self->task, split, &self->data, &self->notes, &parts)) {
         return false;
     }
-    split_t parts = {0};
-    if (split) {
-        parts =
-            split_make(count, split->has_train_share ? split->train_share : 0.8,
-                       split->has_seed ? split->seed : 42, !split->has_shuffle || split->shuffle);
-        self->train = parts.train;
-        self->held = parts.held;
-    }
+    self->train = parts.train;
+    self->held = parts.held;
+    self->rows = vln_arena_alloc(self->task->arena, count * sizeof *self->rows);
     for (size_t i = 0; i < count; i++) {
         self->rows[i] = self->data.first + (split ? parts.rows[i] : i);
     }

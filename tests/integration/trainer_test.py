@@ -69,6 +69,12 @@ def number(pairs, key):
     return {each.key: each.value for each in pairs}[key]
 
 
+def table(digest):
+    """A data set that was made: its names, and its rows as text."""
+    names, *rows = csv.reader(io.StringIO(artifact(digest).decode()))
+    return names, rows
+
+
 def artifact(digest):
     """Bytes of an artifact, by the command line."""
     path = os.path.join(args.var, "artifact")
@@ -240,6 +246,88 @@ class Preparing(Case):
         self.assertEqual([each.name for each in version.signature.inputs], list(FEATURES))
 
 
+class Parting(Case):
+    def parts(self, name, **split):
+        """The rows of both parts, as text."""
+        made = self.transform(data={"name": name}, output=name + "-parts", split=split)
+        return [table(each.digest)[1] for each in made.outputs], made
+
+    def test_keeps_the_shares_of_a_columns_values(self):
+        draw = random.Random(11)
+        labels = ["often"] * 70 + ["rare"] * 20 + [""] * 9 + ["once"]
+        draw.shuffle(labels)
+        add("labels", "n,label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)))
+        (train, held), made = self.parts("labels", train_share=0.7, stratify="label")
+        for label, count in (("often", 49), ("rare", 14), ("", 6), ("once", 1)):
+            self.assertEqual(sum(row[1] == label for row in train), count, label)
+        self.assertEqual(len(held), 30)
+        self.assertEqual(list(made.notes), ["column 'label': 1 values stand in a single row, which "
+                                            "is for training"])
+        again, _ = self.parts("labels", train_share=0.7, stratify="label")
+        self.assertEqual(again, [train, held])
+        other, _ = self.parts("labels", train_share=0.7, stratify="label", seed=43)
+        self.assertNotEqual(other, [train, held])
+
+    def test_holds_out_the_latest_rows(self):
+        days = ["2026-03-02", "2026-01-01T10:00:00+02:00", "2026-03-01", "2026-01-01T08:00:00Z",
+                "2025-12-31", "2026-03-01T00:00"]
+        add("days", "n,day\n" + "".join(f"{i},{day}\n" for i, day in enumerate(days)))
+        (train, held), _ = self.parts("days", train_share=0.5, time_column="day")
+        self.assertEqual([[row[0] for row in part] for part in (train, held)],
+                         [["1", "3", "4"], ["0", "2", "5"]])
+        (train, _), _ = self.parts("days", train_share=0.65, time_column="day")
+        self.assertEqual([row[0] for row in train], ["1", "3", "4"], "one time is in one part")
+        add("years", "year,y\n" + "".join(f"{2000 + i % 10},{i}\n" for i in range(40)))
+        (train, held), _ = self.parts("years", time_column="year")
+        self.assertEqual((len(train), {row[0] for row in held}), (32, {"2008", "2009"}))
+
+    def test_is_so_for_a_training_too(self):
+        add("sales", "year,x,y\n" + "".join(
+            f"{2000 + i % 10},{i % 7},{i % 7 * 3 + (i % 10 > 7)}\n" for i in range(200)))
+        made = self.train(data="sales", target="y", model="Sales", features=["x"],
+                          split={"time_column": "year", "train_share": 0.8})
+        self.assertEqual((made.rows_trained, made.rows_held_out), (160, 40))
+        self.assertAlmostEqual(number(made.metrics, "mean_residual"), 1, delta=0.05,
+                               msg="the two last years are one higher, and were not learned from")
+        odd = make_flats() + "50,2,yes,castle,9000\n"
+        add("castles", odd)
+        made = self.train(data="castles", target="sold", model="Castles", features=["area"],
+                          split={"stratify": "kind"})
+        self.assertEqual(list(made.notes), ["column 'kind': 1 values stand in a single row, which "
+                                            "is for training"])
+
+    def test_is_asked_for_on_the_command_line(self):
+        for words, held in ((["--stratify", "year"], {str(2000 + i) for i in range(10)}),
+                            (["--time", "year"], {"2008", "2009"})):
+            add("years", "year,y\n" + "".join(f"{2000 + i % 10},{i}\n" for i in range(40)))
+            done = suite.cli("data", "split", "years", "--name", "years-by-hand", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            made = admin().get("GetDataset", {"name": "years-by-hand-test"}).dataset
+            self.assertEqual({row[0] for row in table(made.digest)[1]}, held)
+
+    def test_refuses_what_cannot_be(self):
+        add("parting", "n,flag,when,hole,same\n1,true,2026-01-01,1,7\n2,false,soon,,7\n"
+                       "3,true,2026-01-02,3,7\n")
+        add("measures", "x\n" + "".join(f"{i * 0.37}\n" for i in range(1025)))
+        for words, split, data in (
+                ("split.stratify: the data has no column 'nope'", {"stratify": "nope"}, "parting"),
+                ("split.time_column: the data has no column", {"time_column": "nope"}, "parting"),
+                ("no two rows have the same value", {"stratify": "n"}, "parting"),
+                ("more than 1024 different values", {"stratify": "x"}, "measures"),
+                ("row 2 of column 'when' holds no time", {"time_column": "when"}, "parting"),
+                ("row 2 has no value in column 'hole'", {"time_column": "hole"}, "parting"),
+                ("holds yes and no", {"time_column": "flag"}, "parting"),
+                ("all rows have the same time", {"time_column": "same"}, "parting"),
+                ("not both", {"time_column": "n", "stratify": "same"}, "parting"),
+                ("is not shuffled", {"time_column": "n", "shuffle": True}, "parting"),
+                ("lies between 0 and 1", {"train_share": 0}, "parting")):
+            with self.subTest(words=words):
+                self.refused(words, "transform", trainer_pb2.TransformSpec(
+                    data={"name": data}, output="none", split=split))
+        self.refused("no column 'nope'", split={"stratify": "nope"})
+        self.refused("not both", split={"stratify": "area", "time_column": "area"})
+
+
 ONE_HOT, ORDINAL = trainer_pb2.ENCODE_ONE_HOT, trainer_pb2.ENCODE_ORDINAL
 TOWNS = [{"columns": ["place"], "encode": ONE_HOT}, {"columns": ["grade"], "encode": ORDINAL},
          {"scale": trainer_pb2.SCALE_STANDARD}]
@@ -258,12 +346,6 @@ def make_towns(rows, seed, strange=""):
         cell = f'"{place}"' if "," in place else place
         lines.append(f"{area:.2f},{cell},{grade},{price:.2f}")
     return "\n".join(lines) + "\n"
-
-
-def table(digest):
-    """A prepared data set: its names, and its rows as text."""
-    names, *rows = csv.reader(io.StringIO(artifact(digest).decode()))
-    return names, rows
 
 
 class Encoding(Case):

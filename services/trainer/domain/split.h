@@ -22,4 +22,28 @@ typedef struct split {
  */
 split_t split_make(size_t count, double train_share, uint64_t seed, bool shuffle);
 
+/* What split_stratified() and split_by_time() are about. Rows 0 .. count - 1, at least 2. */
+typedef struct split_terms {
+    size_t count;
+    double train_share; /* above 0 and below 1 */
+    uint64_t seed;
+    bool shuffle;
+} split_terms_t;
+
+/*
+ * Parts the rows of each stratum by the same share: of one with n rows, n times the share, rounded, are
+ * for training, but one at least is in each part. A stratum of one row is for training; if all are,
+ * nothing is held out. `strata` has a number below `stratum_count` for each row. Otherwise as
+ * split_make(): with one stratum it gives the same rows.
+ */
+split_t split_stratified(const split_terms_t *terms, const size_t *strata, size_t stratum_count);
+
+/*
+ * The earliest rows are for training, the latest are held out, and those of the same time are in the
+ * same part: the one that leaves the shares nearest to what is asked, and if both do the held-out one.
+ * If all rows have the same time, nothing is held out. No time is a NaN. Each part keeps the rows'
+ * order; nothing is random.
+ */
+split_t split_by_time(const split_terms_t *terms, const double *times);
+
 #endif
