@@ -201,6 +201,7 @@ static const cli_option_t train_options[] = {
     {"param",        0, "NAME=VALUE", true,  "a hyperparameter, such as max_depth=6"},
     {"search",       0, "NAME=RANGE", true,  "a hyperparameter to search: max_depth=2..8, learning_rate=0.01..0.5:log, subsample=0.6,0.8,1"},
     {"trials",       0, "N",          false, "of the search, for each algorithm [20]"},
+    {"metric",       0, "NAME",       false, "what the trials are compared by: rmse, mae, r2; of classes log_loss, roc_auc, accuracy [the first]"},
     {"folds",        0, "N",          false, "cross-validate with so many parts of the training rows; then a search goes by it"},
     {"feature",      0, "COLUMN",     true,  "to learn from [all but the target]"},
     {"preprocessor", 0, "DIGEST",     false, "runs first, and travels with the version; 'valion data prepare' makes one"},

@@ -150,8 +150,9 @@ take_search(cli_t *cli, training_t *self)
     if (!number_option(cli, "trials", 1, 1000, &search->has_trials, &trials)) {
         return false;
     }
-    if (search->has_trials && search->n_ranges == 0) {
-        cli_fail(CLI_USAGE, "--trials is of a search: say --search, too");
+    search->metric = cli_text_option(cli, "metric");
+    if ((search->has_trials || search->metric) && search->n_ranges == 0) {
+        cli_fail(CLI_USAGE, "--trials and --metric are of a search: say --search, too");
         return false;
     }
     search->trials = (uint32_t)trials;

@@ -101,9 +101,12 @@ make_job(const vln_fit_config_t *config, const vln_fit_t *fit)
                          .rounds = fit->recipe->rounds,
                          .stop_after = fit->held ? fit->stop_after : 0,
                          .weighted = fit->train->weights != NULL,
+                         .maximize = fit->stop_by_higher,
                          .cpu_seconds = (uint32_t)(fit->max_ms / 1000 + 1) * 2,
                          .memory_bytes = config->memory_bytes};
-    vln_text_copy(job.metric, sizeof job.metric, fit->recipe->metric);
+    const char *usual = fit->recipe->metric;
+    vln_text_copy(job.judge, sizeof job.judge, fit->judge ? fit->judge : usual);
+    vln_text_copy(job.stop_by, sizeof job.stop_by, fit->stop_by ? fit->stop_by : usual);
     return job;
 }
 

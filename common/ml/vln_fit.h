@@ -32,7 +32,10 @@ typedef struct vln_fit {
     const char *const *names; /* of the columns */
     const vln_fit_numbers_t *train;
     const vln_fit_numbers_t *held; /* NULL: none */
-    uint32_t stop_after;           /* rounds; 0: all of them */
+    const char *judge;   /* what `out->metric` is, by the library's name; NULL: the recipe's */
+    uint32_t stop_after; /* rounds without getting better; 0: all of them */
+    const char *stop_by; /* what has to get better; NULL: the recipe's metric */
+    bool stop_by_higher; /* … which is better when higher */
     int64_t max_ms;
     bool (*is_stopped)(const void *context); /* asked ten times a second */
     const void *context;

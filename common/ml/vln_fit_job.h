@@ -20,7 +20,7 @@ enum {
     VLN_FIT_ALIGN = 64
 };
 
-#define VLN_FIT_MAGIC UINT64_C(0x76616c696f6e0001)
+#define VLN_FIT_MAGIC UINT64_C(0x76616c696f6e0002)
 
 typedef struct vln_fit_job {
     uint64_t magic;
@@ -28,14 +28,15 @@ typedef struct vln_fit_job {
     uint64_t train_rows;
     uint64_t held_rows; /* 0: none, and no early stopping */
     uint64_t text_bytes;
-    uint32_t parameters;         /* count of "name=value" */
-    uint32_t rounds;             /* at most */
-    uint32_t stop_after;         /* rounds without getting better; 0: never */
-    uint32_t weighted;           /* 0 or 1 */
-    uint32_t maximize;           /* the metric is better when higher */
-    uint32_t cpu_seconds;        /* limit */
-    uint64_t memory_bytes;       /* limit of the address space */
-    char metric[VLN_FIT_METRIC]; /* the library's: "rmse", "logloss", "mlogloss" */
+    uint32_t parameters;          /* count of "name=value" */
+    uint32_t rounds;              /* at most */
+    uint32_t stop_after;          /* rounds without getting better; 0: never */
+    uint32_t weighted;            /* 0 or 1 */
+    uint32_t maximize;            /* what stops early is better when higher */
+    uint32_t cpu_seconds;         /* limit */
+    uint64_t memory_bytes;        /* limit of the address space */
+    char judge[VLN_FIT_METRIC];   /* the result's metric, by the library's name: "rmse", "auc" */
+    char stop_by[VLN_FIT_METRIC]; /* the one that stops early, likewise */
 } vln_fit_job_t;
 
 typedef struct vln_fit_result {
@@ -43,7 +44,7 @@ typedef struct vln_fit_result {
     uint64_t model_bytes; /* 0: it failed */
     uint32_t rounds;      /* in the model */
     uint32_t has_metric;
-    double metric;                   /* of the held-out rows */
+    double metric;                   /* the judge's, of the held-out rows */
     char sentence[VLN_FIT_SENTENCE]; /* why it failed */
 } vln_fit_result_t;
 

@@ -8,6 +8,7 @@
 #include "vln_log.h"
 #include "vln_time.h"
 
+#include "judge.h"
 #include "search.h"
 
 enum { EARLY_ROUNDS = 50, MAX_THREADS = 64, TRIALS_SHOWN = 32, FOLDS_MAX = 20, DEFAULT_SEED = 42 };
@@ -19,8 +20,10 @@ typedef struct choosing {
     const trainer_contest_t *contest;
     trainer_chosen_t *out;
     int64_t started_ms;
-    size_t folds; /* 0: none */
-    size_t fits;  /* in all, for the progress */
+    judge_t judge;   /* compares the fits */
+    judge_t stopper; /* ends one early */
+    size_t folds;    /* 0: none */
+    size_t fits;     /* in all, for the progress */
     size_t fitted;
     double best;
     bool any;
@@ -100,12 +103,6 @@ check_search(vln_task_t *task, const Valion__V1__TrainSpec *spec)
     if (useless) {
         vln_task_fail(task, false, "search: none of the algorithms has a hyperparameter '%.64s'",
                       useless);
-        return false;
-    }
-    if ((spec->search->metric && spec->search->metric[0]) || spec->search->maximize) {
-        vln_task_fail(task, false,
-                      "search.metric: leave it out; trials are compared by what the fit makes "
-                      "small: rmse, or log loss for classes");
         return false;
     }
     return true;
@@ -208,6 +205,21 @@ time_left(const choosing_t *self)
     return task_left < most ? task_left : most;
 }
 
+/* The library's number becomes the judge's. */
+static bool
+judge_fit(choosing_t *self, const vln_fit_numbers_t *held, vln_fitted_t *fitted)
+{
+    fitted->metric = judge_value(&self->judge, fitted->metric, held->labels, held->rows);
+    if (isfinite(fitted->metric)) {
+        return true;
+    }
+    vln_task_fail(self->task, false,
+                  "%s is not defined for held-out rows that all have the same target",
+                  self->judge.name);
+    vln_fitted_end(fitted);
+    return false;
+}
+
 static bool
 fit_once(choosing_t *self, const vln_recipe_t *recipe, const vln_fit_numbers_t *train,
          const vln_fit_numbers_t *held, vln_fitted_t *out)
@@ -219,6 +231,9 @@ fit_once(choosing_t *self, const vln_recipe_t *recipe, const vln_fit_numbers_t *
                      .names = (const char *const *)contest->features->names,
                      .train = train,
                      .held = held,
+                     .judge = self->judge.library,
+                     .stop_by = self->stopper.library,
+                     .stop_by_higher = judge_library_higher(&self->stopper),
                      .stop_after = !early || !recipe->stops_early ? 0
                                    : early->rounds > 0            ? early->rounds
                                                                   : EARLY_ROUNDS,
@@ -226,7 +241,7 @@ fit_once(choosing_t *self, const vln_recipe_t *recipe, const vln_fit_numbers_t *
     bool good = trainer_fit_run(self->worker, self->task, &fit, out);
     self->fitted++;
     vln_task_progress(self->task, 0.1 + 0.7 * (double)self->fitted / (double)self->fits);
-    return good;
+    return good && judge_fit(self, held, out);
 }
 
 /* ---- cross-validation ---- */
@@ -292,7 +307,7 @@ try_one(choosing_t *self, vln_recipe_algorithm_t algorithm, uint32_t number)
     }
     metric = self->folds > 0 ? metric : fitted.metric;
     keep_trial(self, trial, algorithm, metric, fitted.rounds);
-    bool better = !self->any || metric < self->best;
+    bool better = !self->any || judge_is_better(&self->judge, metric, self->best);
     vln_fitted_end(better ? &out->fitted : &fitted);
     if (better) {
         self->any = true;
@@ -306,12 +321,42 @@ try_one(choosing_t *self, vln_recipe_algorithm_t algorithm, uint32_t number)
     return true;
 }
 
+/* The best first. */
 static int
-by_metric(const void *left, const void *right)
+by_metric(const void *left, const void *right, void *context)
 {
     const Valion__V1__Trial *a = *(Valion__V1__Trial *const *)left;
     const Valion__V1__Trial *b = *(Valion__V1__Trial *const *)right;
-    return a->metric < b->metric ? -1 : a->metric > b->metric;
+    const judge_t *judge = context;
+    return judge_is_better(judge, a->metric, b->metric)   ? -1
+           : judge_is_better(judge, b->metric, a->metric) ? 1
+                                                          : 0;
+}
+
+/* The metrics that the spec asks for; false, and the task ended, if the task has none such. */
+static bool
+find_judges(choosing_t *self)
+{
+    const Valion__V1__TrainSpec *spec = self->contest->spec;
+    const Valion__V1__Search *search = spec->search;
+    vln_recipe_task_t task = self->contest->target->task;
+    char why[JUDGE_WHY];
+    if (!judge_find(search ? search->metric : NULL, task, &self->judge, why)) {
+        vln_task_fail(self->task, false, "search.metric: %s", why);
+        return false;
+    }
+    if (search && search->has_maximize && search->maximize != self->judge.higher) {
+        vln_task_fail(self->task, false,
+                      "search.maximize: %s is better when it is %s; leave it out", self->judge.name,
+                      self->judge.higher ? "higher" : "lower");
+        return false;
+    }
+    const Valion__V1__EarlyStopping *early = spec->early_stopping;
+    if (!judge_find(early ? early->metric : NULL, task, &self->stopper, why)) {
+        vln_task_fail(self->task, false, "early_stopping.metric: %s", why);
+        return false;
+    }
+    return true;
 }
 
 /* More trials than the time allows are not made; what was found so far counts. */
@@ -350,6 +395,10 @@ trainer_choose(vln_worker_t *worker, vln_task_t *task, const trainer_contest_t *
                        .started_ms = vln_mono_ms(),
                        .folds = spec->cv_folds};
     *out = (trainer_chosen_t){0};
+    if (!find_judges(&self)) {
+        return false;
+    }
+    out->metric = self.judge.name;
     if (self.folds > contest->train->rows) {
         vln_task_fail(task, false, "cv_folds: %zu rows cannot be parted into %zu folds",
                       contest->train->rows, self.folds);
@@ -362,7 +411,7 @@ trainer_choose(vln_worker_t *worker, vln_task_t *task, const trainer_contest_t *
         good = fit_once(&self, &out->recipe, contest->train, contest->held, &out->fitted);
     }
     if (good && trials > 1) {
-        qsort(self.trials, self.trial_count, sizeof(void *), by_metric);
+        qsort_r(self.trials, self.trial_count, sizeof(void *), by_metric, &self.judge);
         out->trials = self.trials;
         out->trial_count = self.trial_count < TRIALS_SHOWN ? self.trial_count : TRIALS_SHOWN;
     }

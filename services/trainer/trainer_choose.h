@@ -25,7 +25,8 @@ typedef struct trainer_chosen {
     Valion__V1__Trial **trials; /* the best first; none where there was nothing to choose; in the
                                      task's arena */
     size_t trial_count;
-    double *cv_scores; /* of the best, a fold each */
+    const char *metric; /* that it was chosen by: "rmse", "r2" */
+    double *cv_scores;  /* of the best, a fold each */
     size_t cv_count;
 } trainer_chosen_t;
 

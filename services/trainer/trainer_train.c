@@ -277,7 +277,7 @@ end_done(training_t *self, const trainer_registered_t *registered, int64_t start
     result.n_trials = self->best.trial_count;
     result.cv_scores = self->best.cv_scores;
     result.n_cv_scores = self->best.cv_count;
-    result.cv_metric = self->best.cv_count > 0 ? (char *)(uintptr_t)self->best.recipe.metric : NULL;
+    result.cv_metric = self->best.cv_count > 0 ? (char *)(uintptr_t)self->best.metric : NULL;
     result.notes = self->notes.texts;
     result.n_notes = self->notes.count;
     add_importance(self, &result);

@@ -176,6 +176,42 @@ class Training(Case):
         self.assertEqual((len(judged.cv_scores), len(judged.trials)), (3, 6))
         self.assertAlmostEqual(judged.trials[0].metric, sum(judged.cv_scores) / 3)
 
+    def test_searches_by_the_metric_that_is_asked_for(self):
+        ranges = [{"name": "max_depth", "low": 1, "high": 6, "integer": True},
+                  {"name": "learning_rate", "low": 0.01, "high": 0.5, "logarithmic": True}]
+        rounds = [{"key": "rounds", "value": "20"}]
+        for metric, higher, fields in (
+                ("rmse", False, {}), ("mae", False, {}), ("r2", True, {}),
+                ("log_loss", False, {"target": "dear"}), ("roc_auc", True, {"target": "dear"}),
+                ("accuracy", True, {"target": "dear"}), ("accuracy", True, {"target": "size"})):
+            if fields:
+                fields.update(data="noisy", features=list("abcd"))
+            with self.subTest(metric=metric, **fields):
+                made = self.train(model="Metric", hyperparameters=rounds, dry_run=True,
+                                  search={"trials": 5, "ranges": ranges, "metric": metric},
+                                  **fields)
+                found = [each.metric for each in made.trials]
+                self.assertEqual(found, sorted(found, reverse=higher))
+                self.assertGreater(len(set(found)), 1)
+                self.assertAlmostEqual(found[0] / number(made.metrics, metric), 1, places=5)
+        made = self.train(model="Metric", hyperparameters=rounds, dry_run=True, cv_folds=3,
+                          search={"trials": 3, "ranges": ranges, "metric": "r2", "maximize": True})
+        self.assertEqual(made.cv_metric, "r2")
+        self.assertAlmostEqual(made.trials[0].metric, sum(made.cv_scores) / 3)
+        self.assertGreater(made.trials[0].metric, made.trials[-1].metric)
+
+    def test_stops_early_by_the_metric_that_is_asked_for(self):
+        fields = {"model": "Metric", "data": "noisy", "target": "dear", "dry_run": True,
+                  "features": list("abcd"),
+                  "hyperparameters": [{"key": "rounds", "value": "400"},
+                                      {"key": "max_depth", "value": "1"}]}
+        found = {metric: self.train(early_stopping={"rounds": 10, "metric": metric}, **fields)
+                 for metric in ("log_loss", "roc_auc", "accuracy")}
+        for metric, made in found.items():
+            self.assertTrue(1 < made.rounds < 400, f"{metric}: {made.rounds} rounds")
+        self.assertGreaterEqual(number(found["roc_auc"].metrics, "roc_auc"),
+                                number(found["accuracy"].metrics, "roc_auc"))
+
     def test_a_range_counts_for_the_algorithms_that_know_it(self):
         made = self.train(model="Search", search={"trials": 2, "ranges": [
             {"name": "max_depth", "low": 2, "high": 4, "integer": True}]},
@@ -576,6 +612,12 @@ class Refusals(Case):
         self.refused("none of the algorithms has a hyperparameter 'depth'",
                      search={"ranges": [{"name": "depth", "low": 1, "high": 2}]})
         self.refused("low below high", search={"ranges": [{"name": "gamma", "low": 2, "high": 1}]})
+        ranges = [{"name": "gamma", "low": 0, "high": 1}]
+        self.refused("search.metric: 'roc_auc' is no metric of this task; there are rmse, mae, r2",
+                     search={"ranges": ranges, "metric": "roc_auc"})
+        self.refused("rmse is better when it is lower", search={"ranges": ranges, "maximize": True})
+        self.refused("early_stopping.metric: 'auc' is no metric",
+                     early_stopping={"metric": "auc"})
         self.refused("between 0 and 1", split={"train_share": 1.5})
         self.refused("no classes", task=common_pb2.TASK_TYPE_MULTICLASS)
         self.refused("no column 'nope'", features=["nope"])
@@ -630,6 +672,19 @@ class Killed(Case):
         self.assertEqual({each.lineage.task_id for each in versions}, set(jobs))
 
 
+def make_noisy():
+    """Four columns of which each says a little about two classes, and about three."""
+    draw = random.Random(9)
+    lines = ["a,b,c,d,dear,size"]
+    for _ in range(400):
+        cells = [draw.gauss(0, 1) for _ in range(4)]
+        total = sum(cells) + draw.gauss(0, 1)
+        size = "small" if total < -1 else "middle" if total < 1 else "big"
+        dear = "yes" if total > 0 else "no"
+        lines.append(",".join(f"{cell:.3f}" for cell in cells) + f",{dear},{size}")
+    return "\n".join(lines) + "\n"
+
+
 def make_flats():
     draw = random.Random(3)
     lines = ["area,rooms,sold,kind,price"]
@@ -649,6 +704,7 @@ def main():
                                 check=True, stdout=subprocess.PIPE, text=True).stdout
         add("houses", houses)
         add("flats", make_flats())
+        add("noisy", make_noisy())
         add("towns", make_towns(400, 5))
         add("towns-test", make_towns(200, 6))
         add("towns-strange", make_towns(200, 6, "moon"))

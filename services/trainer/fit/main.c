@@ -26,7 +26,8 @@ typedef struct fit {
     DMatrixHandle train;
     DMatrixHandle held;
     BoosterHandle booster;
-    double best;
+    double best;         /* of what stops early */
+    double judged;       /* in the same round */
     uint32_t best_round; /* from 0 */
     vln_fit_result_t result;
 } fit_t;
@@ -152,6 +153,9 @@ set_parameters(fit_t *self)
         snprintf(name, sizeof name, "%.*s", (int)(equals - at), at);
         MUST(self, XGBoosterSetParam(self->booster, name, equals + 1));
     }
+    /* Beside the parameters' own; the library takes one that it has for the same. */
+    MUST(self, XGBoosterSetParam(self->booster, "eval_metric", self->job->judge));
+    MUST(self, XGBoosterSetParam(self->booster, "eval_metric", self->job->stop_by));
     return true;
 }
 
@@ -175,17 +179,27 @@ set_names(fit_t *self)
     return failed == 0 || fail_by_library(self);
 }
 
-/* "[3]\theld-rmse:12.5" */
+/* The metric of that name in "[3]\theld-rmse:12.5\theld-mae:9". */
 static bool
-measure(fit_t *self, uint32_t round, double *out)
+read_metric(fit_t *self, const char *text, const char *name, double *out)
+{
+    char begin[VLN_FIT_METRIC + 16];
+    snprintf(begin, sizeof begin, "\theld-%.*s:", VLN_FIT_METRIC, name);
+    const char *found = strstr(text, begin);
+    *out = found ? strtod(found + strlen(begin), NULL) : NAN;
+    return isfinite(*out) ||
+           fail(self, "the held-out rows give no %.*s: %s", VLN_FIT_METRIC, name, text);
+}
+
+/* What the round is worth: to the judge, and to what stops early. */
+static bool
+measure(fit_t *self, uint32_t round, double *judged, double *out)
 {
     const char *name = "held";
     const char *text = NULL;
     MUST(self, XGBoosterEvalOneIter(self->booster, (int)round, &self->held, &name, 1, &text));
-    const char *colon = strrchr(text, ':');
-    *out = colon ? strtod(colon + 1, NULL) : NAN;
-    return isfinite(*out) ||
-           fail(self, "the held-out rows give no %s: %s", self->job->metric, text);
+    return read_metric(self, text, self->job->judge, judged) &&
+           read_metric(self, text, self->job->stop_by, out);
 }
 
 static bool
@@ -199,16 +213,18 @@ static bool
 fit_round(fit_t *self, uint32_t round, bool *enough)
 {
     double value = 0;
+    double judged = 0;
     MUST(self, XGBoosterUpdateOneIter(self->booster, (int)round, self->train));
     if (!self->held) {
         self->best_round = round;
         return true;
     }
-    if (!measure(self, round, &value)) {
+    if (!measure(self, round, &judged, &value)) {
         return false;
     }
     if (round == 0 || is_better(self, value) || self->job->stop_after == 0) {
         self->best = value;
+        self->judged = judged;
         self->best_round = round;
     }
     *enough = self->job->stop_after > 0 && round - self->best_round >= self->job->stop_after;
@@ -246,7 +262,7 @@ fit(fit_t *self)
     }
     self->result.rounds = self->best_round + 1;
     self->result.has_metric = self->held != NULL;
-    self->result.metric = self->best;
+    self->result.metric = self->judged;
     return keep_best(self, rounds) && set_names(self);
 }
 
