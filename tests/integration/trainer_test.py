@@ -541,9 +541,9 @@ class EncodedVersions(Case):
         cls.version = admin().get("GetVersion", {"model": "Towns",
                                                  "version": cls.made.version}).version
 
-    def validate(self, data):
+    def validate(self, data, **fields):
         spec = validator_pb2.ValidateSpec(model="Towns", version=self.version.version,
-                                          data=[{"name": data}])
+                                          data=[{"name": data}], **fields)
         ended = await_end(submit("validate", spec))
         self.assertEqual(ended.state, DONE, ended.error)
         result = validator_pb2.ValidateResult.FromString(ended.result)
@@ -567,6 +567,29 @@ class EncodedVersions(Case):
         self.assertEqual(checks["performance"].status, evidence_pb2.CHECK_STATUS_PASS,
                          report.sentence)
         self.assertGreater(number(report.metrics, "r2"), 0.97)
+
+    def test_are_fitted_again_without_each_fold(self):
+        report = self.validate("towns-test", policy="original")
+        stability = next(each for each in report.checks if each.name == "stability")
+        self.assertIn("each predicted by a fit of the others", stability.sentence)
+        self.assertGreater(stability.statistic, 0.9)
+
+    def test_are_inspected_where_they_come_as_files(self):
+        admin().get("CreateModel", {"name": "Brought"})
+        admin().get("CreateVersion", {
+            "model": "Brought", "version": "1.0.0",
+            "artifacts": [{"role": each.role, "digest": each.digest, "filename": each.filename}
+                          for each in self.version.artifacts
+                          if each.role in ("model", "preprocessor")]})
+        spec = validator_pb2.InspectSpec(model="Brought", version="1.0.0", target="price",
+                                         data={"name": "towns-test"})
+        ended = await_end(submit("inspect", spec))
+        self.assertEqual(ended.state, DONE, ended.error)
+        result = validator_pb2.InspectResult.FromString(ended.result)
+        self.assertEqual(
+            [(each.name, each.type == common_pb2.COLUMN_TYPE_STRING)
+             for each in result.signature.inputs],
+            [("area", False), ("place", True), ("grade", True)])
 
     def test_answer_what_is_unknown_as_if_it_were_nothing(self):
         report = self.validate("towns-strange")
