@@ -9,8 +9,9 @@
 
 enum {
     VLN_GRAPH_NODES = 512,
-    VLN_GRAPH_SYMBOLS = 8192, /* each input is looked up among them */
-    VLN_GRAPH_PARTS = 8192,   /* inputs, attributes and all else of the nodes together */
+    VLN_GRAPH_SYMBOLS = 8192,       /* each input is looked up among them */
+    VLN_GRAPH_PARTS = 8192,         /* inputs, attributes and all else of the nodes together */
+    VLN_GRAPH_CATEGORIES = 1 << 15, /* of all nodes; each is looked up among its node's */
 };
 
 typedef enum vln_symbol_kind {
@@ -42,6 +43,7 @@ typedef struct vln_graph {
     size_t symbol_count;
     size_t nodes;
     size_t parts;
+    size_t categories;
     int32_t label_type;
     uint64_t ml_opset; /* of ai.onnx.ml; 0: not stated */
 } vln_graph_t;
@@ -56,6 +58,22 @@ typedef struct vln_graph_node {
     vln_span_t outputs[2];
     size_t output_count;
 } vln_graph_node_t;
+
+/* What the node's i-th input stands for, or NULL. */
+const vln_symbol_t *vln_graph_input(const vln_graph_t *self, const vln_graph_node_t *node,
+                                    size_t i);
+
+/* A new name for `count` columns from `first` on; false if it is none or is taken. */
+bool vln_graph_define_numbers(vln_graph_t *self, vln_span_t name, size_t first, size_t count,
+                              size_t rank);
+
+/* OK if all of the node was good and it has one output; else its operator is not covered. */
+vln_err_t vln_graph_made(const vln_graph_t *self, const vln_graph_node_t *node, bool good);
+
+/* Nodes that make numbers of categories: of texts or whole numbers to zeros and ones; of texts to
+ * numbers, whose attributes were others before opset 2. */
+VLN_MUST_USE vln_err_t vln_graph_read_one_hot(vln_graph_t *self, const vln_graph_node_t *node);
+VLN_MUST_USE vln_err_t vln_graph_read_labels(vln_graph_t *self, const vln_graph_node_t *node);
 
 /* Types of attributes, numbered as ONNX does. */
 typedef enum vln_attribute_type {

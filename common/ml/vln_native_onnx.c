@@ -65,9 +65,9 @@ define(vln_graph_t *self, vln_span_t name, vln_symbol_kind_t kind)
     return symbol;
 }
 
-/* `count` columns from `first` on. */
-static bool
-define_numbers(vln_graph_t *self, vln_span_t name, size_t first, size_t count, size_t rank)
+bool
+vln_graph_define_numbers(vln_graph_t *self, vln_span_t name, size_t first, size_t count,
+                         size_t rank)
 {
     vln_symbol_t *symbol = define(self, name, VLN_SYMBOL_NUMBERS);
     if (!symbol) {
@@ -133,7 +133,7 @@ read_inputs(vln_graph_t *self)
         }
         size_t count = (size_t)input->dims[1];
         size_t *taken = is_text ? &out->texts : &out->numbers;
-        if (!define_numbers(self, span_of(input->name), *taken, count, 2)) {
+        if (!vln_graph_define_numbers(self, span_of(input->name), *taken, count, 2)) {
             return uncovered(self, "an input's name stands twice");
         }
         self->symbols[self->symbol_count - 1].kind =
@@ -204,8 +204,8 @@ read_constant(vln_graph_t *self, vln_span_t tensor)
 
 typedef vln_err_t operator_fn(vln_graph_t *self, const vln_graph_node_t *node);
 
-static const vln_symbol_t *
-input_of(const vln_graph_t *self, const vln_graph_node_t *node, size_t i)
+const vln_symbol_t *
+vln_graph_input(const vln_graph_t *self, const vln_graph_node_t *node, size_t i)
 {
     return i < node->input_count ? find(self, node->inputs[i]) : NULL;
 }
@@ -214,12 +214,12 @@ input_of(const vln_graph_t *self, const vln_graph_node_t *node, size_t i)
 static const vln_symbol_t *
 matrix_of(const vln_graph_t *self, const vln_graph_node_t *node)
 {
-    const vln_symbol_t *x = input_of(self, node, 0);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
     return x && node->input_count == 1 && x->kind == VLN_SYMBOL_NUMBERS && x->rank == 2 ? x : NULL;
 }
 
-static vln_err_t
-made(const vln_graph_t *self, const vln_graph_node_t *node, bool good)
+vln_err_t
+vln_graph_made(const vln_graph_t *self, const vln_graph_node_t *node, bool good)
 {
     return good && node->output_count == 1 ? VLN_OK : uncovered_node(self, node);
 }
@@ -244,7 +244,7 @@ step_of(vln_graph_t *self, const vln_graph_node_t *node, const vln_symbol_t *x,
     }
     step->from = from;
     step->count = count;
-    return define_numbers(self, node->outputs[0], step->to, count, 2) ? step : NULL;
+    return vln_graph_define_numbers(self, node->outputs[0], step->to, count, 2) ? step : NULL;
 }
 
 /* One number for each column, of a list that holds one for each or one for all. */
@@ -281,9 +281,9 @@ on_scaler(vln_graph_t *self, const vln_graph_node_t *node)
     vln_step_t *step = x && vln_attributes_known(node->message, known, VLN_COUNT(known))
                            ? step_of(self, node, x, VLN_STEP_SCALE)
                            : NULL;
-    return made(self, node,
-                step && spread_attribute(node, "offset", step->count, &step->a) &&
-                    spread_attribute(node, "scale", step->count, &step->b));
+    return vln_graph_made(self, node,
+                          step && spread_attribute(node, "offset", step->count, &step->a) &&
+                              spread_attribute(node, "scale", step->count, &step->b));
 }
 
 static vln_err_t
@@ -300,8 +300,8 @@ on_imputer(vln_graph_t *self, const vln_graph_node_t *node)
     if (step) {
         step->a = spread(&replaced, 1, step->count);
     }
-    return made(self, node,
-                step && spread_attribute(node, "imputed_value_floats", step->count, &step->b));
+    return vln_graph_made(
+        self, node, step && spread_attribute(node, "imputed_value_floats", step->count, &step->b));
 }
 
 static vln_err_t
@@ -311,168 +311,17 @@ on_normalizer(vln_graph_t *self, const vln_graph_node_t *node)
     const vln_symbol_t *x = matrix_of(self, node);
     bool good = x && vln_attributes_known(node->message, known, VLN_COUNT(known)) &&
                 vln_span_is(vln_attribute_string(node->message, "norm"), "L1");
-    return made(self, node, good && step_of(self, node, x, VLN_STEP_NORMALIZE));
-}
-
-/* The only input, if it is one column of that kind. */
-static const vln_symbol_t *
-column_of(const vln_graph_t *self, const vln_graph_node_t *node, vln_symbol_kind_t kind)
-{
-    const vln_symbol_t *x = input_of(self, node, 0);
-    return x && node->input_count == 1 && x->kind == kind && x->rank == 2 && x->count == 1 ? x
-                                                                                           : NULL;
-}
-
-/* The texts of an attribute as categories. Of two that are equal, which one counts is a map's. */
-static bool
-take_categories(const vln_graph_node_t *node, const char *name, vln_step_t *step)
-{
-    vln_span_t *texts = NULL;
-    size_t count = 0;
-    bool good =
-        vln_attribute_strings(node->message, name, VLN_MODEL_MAX_FEATURES, &texts, &count) &&
-        count > 0;
-    step->categories = vln_calloc(count + 1, sizeof *step->categories);
-    for (size_t i = 0; good && i < count; i++) {
-        char *category = vln_calloc(texts[i].size + 1, 1);
-        memcpy(category, texts[i].size > 0 ? texts[i].at : (const uint8_t *)"", texts[i].size);
-        good = strlen(category) == texts[i].size;
-        for (size_t j = 0; j < step->category_count; j++) {
-            good = good && strcmp(step->categories[j], category) != 0;
-        }
-        step->categories[step->category_count++] = category;
-    }
-    free(texts);
-    return good;
-}
-
-/* What is none of the categories is zeros, and no error. */
-static bool
-allows_others(const vln_graph_node_t *node)
-{
-    int64_t zeros = 1;
-    return vln_attribute_find(node->message, "zeros").size == 0 ||
-           (vln_attribute_int(node->message, "zeros", &zeros) && zeros != 0);
-}
-
-/* The step makes so many columns; false if they are more than are covered. */
-static bool
-widen(vln_native_t *out, vln_step_t *step, size_t made)
-{
-    if (out->columns + made > VLN_NATIVE_MAX_COLUMNS) {
-        return false;
-    }
-    step->made = made;
-    out->columns += made;
-    return true;
-}
-
-static bool
-encode_texts(vln_graph_t *self, const vln_graph_node_t *node, const vln_symbol_t *x)
-{
-    size_t text = x->columns[0];
-    vln_step_t *step = vln_native_step(self->out, VLN_STEP_ENCODE, 0);
-    if (!step) {
-        return false;
-    }
-    step->text = text;
-    return take_categories(node, "cats_strings", step) &&
-           widen(self->out, step, step->category_count) &&
-           define_numbers(self, node->outputs[0], step->to, step->made, 3);
-}
-
-/* The least number is none of them, for it stands for what is no whole number. */
-static bool
-are_distinct(const int64_t *wholes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (wholes[j] == wholes[i]) {
-                return false;
-            }
-        }
-        if (wholes[i] == INT64_MIN) {
-            return false;
-        }
-    }
-    return count > 0;
-}
-
-static bool
-encode_wholes(vln_graph_t *self, const vln_graph_node_t *node, const vln_symbol_t *x)
-{
-    size_t count = 0;
-    uint32_t *from = copy_columns(x);
-    vln_step_t *step = vln_native_step(self->out, VLN_STEP_ONE_HOT, 0);
-    if (!step) {
-        free(from);
-        return false;
-    }
-    step->from = from;
-    step->count = 1;
-    return vln_attribute_ints(node->message, "cats_int64s", VLN_MODEL_MAX_FEATURES, &step->wholes,
-                              &count) &&
-           are_distinct(step->wholes, count) && widen(self->out, step, count) &&
-           define_numbers(self, node->outputs[0], step->to, count, 3);
-}
-
-static vln_err_t
-on_encoder(vln_graph_t *self, const vln_graph_node_t *node)
-{
-    static const vln_attribute_t of_texts[] = {{"cats_strings", VLN_ATTRIBUTE_STRINGS},
-                                               {"zeros", VLN_ATTRIBUTE_INT}};
-    static const vln_attribute_t of_wholes[] = {{"cats_int64s", VLN_ATTRIBUTE_INTS},
-                                                {"zeros", VLN_ATTRIBUTE_INT}};
-    const vln_symbol_t *texts = column_of(self, node, VLN_SYMBOL_TEXTS);
-    const vln_symbol_t *numbers = column_of(self, node, VLN_SYMBOL_NUMBERS);
-    bool good = allows_others(node);
-    if (texts) {
-        good = good && vln_attributes_known(node->message, of_texts, VLN_COUNT(of_texts)) &&
-               encode_texts(self, node, texts);
-    } else {
-        good = good && numbers &&
-               vln_attributes_known(node->message, of_wholes, VLN_COUNT(of_wholes)) &&
-               encode_wholes(self, node, numbers);
-    }
-    return made(self, node, good);
-}
-
-/* Texts to numbers; before opset 2 its attributes were others. */
-static vln_err_t
-on_labels(vln_graph_t *self, const vln_graph_node_t *node)
-{
-    static const vln_attribute_t known[] = {{"keys_strings", VLN_ATTRIBUTE_STRINGS},
-                                            {"values_floats", VLN_ATTRIBUTE_FLOATS},
-                                            {"default_float", VLN_ATTRIBUTE_FLOAT}};
-    const vln_symbol_t *x = column_of(self, node, VLN_SYMBOL_TEXTS);
-    if (!x || self->ml_opset < 2 || !vln_attributes_known(node->message, known, VLN_COUNT(known))) {
-        return uncovered_node(self, node);
-    }
-    size_t text = x->columns[0];
-    size_t count = 0;
-    float other = 0;
-    vln_step_t *step = vln_native_step(self->out, VLN_STEP_LOOK_UP, 1);
-    bool good = step && take_categories(node, "keys_strings", step) &&
-                vln_attribute_floats(node->message, "values_floats", VLN_MODEL_MAX_FEATURES,
-                                     &step->a, &count) &&
-                count == step->category_count &&
-                vln_attribute_float(node->message, "default_float", &other) &&
-                define_numbers(self, node->outputs[0], step->to, 1, 2);
-    if (good) {
-        step->text = text;
-        step->b = spread(&other, 1, 1);
-    }
-    return made(self, node, good);
+    return vln_graph_made(self, node, good && step_of(self, node, x, VLN_STEP_NORMALIZE));
 }
 
 static vln_err_t
 on_identity(vln_graph_t *self, const vln_graph_node_t *node)
 {
-    const vln_symbol_t *x = input_of(self, node, 0);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
     bool good = x && node->input_count == 1 && vln_attributes_known(node->message, NULL, 0) &&
                 (x->kind == VLN_SYMBOL_NUMBERS || x->kind == VLN_SYMBOL_TEXTS ||
                  x->kind == VLN_SYMBOL_LABEL);
-    return made(self, node, good && define_alias(self, node->outputs[0], x, x->rank));
+    return vln_graph_made(self, node, good && define_alias(self, node->outputs[0], x, x->rank));
 }
 
 /* To the type that it has. */
@@ -480,7 +329,7 @@ static vln_err_t
 on_cast(vln_graph_t *self, const vln_graph_node_t *node)
 {
     static const vln_attribute_t known[] = {{"to", VLN_ATTRIBUTE_INT}};
-    const vln_symbol_t *x = input_of(self, node, 0);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
     int64_t to = 0;
     bool good =
         x && node->input_count == 1 &&
@@ -488,14 +337,14 @@ on_cast(vln_graph_t *self, const vln_graph_node_t *node)
         vln_attribute_int(node->message, "to", &to) &&
         ((x->kind == VLN_SYMBOL_NUMBERS && to == VLN_TENSOR_FLOAT) ||
          (x->kind == VLN_SYMBOL_LABEL && x->type == VLN_TENSOR_INT64 && to == VLN_TENSOR_INT64));
-    return made(self, node, good && define_alias(self, node->outputs[0], x, x->rank));
+    return vln_graph_made(self, node, good && define_alias(self, node->outputs[0], x, x->rank));
 }
 
 static vln_err_t
 on_concat(vln_graph_t *self, const vln_graph_node_t *node)
 {
     static const vln_attribute_t known[] = {{"axis", VLN_ATTRIBUTE_INT}};
-    const vln_symbol_t *first = input_of(self, node, 0);
+    const vln_symbol_t *first = vln_graph_input(self, node, 0);
     int64_t axis = 0;
     if (!first || !vln_attributes_known(node->message, known, VLN_COUNT(known)) ||
         !vln_attribute_int(node->message, "axis", &axis) || first->rank < 2 ||
@@ -506,7 +355,7 @@ on_concat(vln_graph_t *self, const vln_graph_node_t *node)
     vln_symbol_t all = {.kind = first->kind, .rank = first->rank};
     bool good = true;
     for (size_t i = 0; good && i < node->input_count; i++) {
-        const vln_symbol_t *x = input_of(self, node, i);
+        const vln_symbol_t *x = vln_graph_input(self, node, i);
         good = x && x->kind == all.kind && x->rank == all.rank &&
                all.count + x->count <= VLN_NATIVE_MAX_COLUMNS;
         if (good) {
@@ -519,15 +368,15 @@ on_concat(vln_graph_t *self, const vln_graph_node_t *node)
     }
     good = good && define_alias(self, node->outputs[0], &all, all.rank);
     free(all.columns);
-    return made(self, node, good);
+    return vln_graph_made(self, node, good);
 }
 
 /* One row stays one row. */
 static vln_err_t
 on_reshape(vln_graph_t *self, const vln_graph_node_t *node)
 {
-    const vln_symbol_t *x = input_of(self, node, 0);
-    const vln_symbol_t *shape = input_of(self, node, 1);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
+    const vln_symbol_t *shape = vln_graph_input(self, node, 1);
     if (!x || !shape || node->input_count != 2 || shape->kind != VLN_SYMBOL_WHOLES ||
         shape->rank != 1 || shape->count == 0 || shape->wholes[0] != -1 ||
         !vln_attributes_known(node->message, NULL, 0)) {
@@ -538,14 +387,14 @@ on_reshape(vln_graph_t *self, const vln_graph_node_t *node)
     bool to_one = rank == 1 && x->count == 1;
     bool good = (x->kind == VLN_SYMBOL_NUMBERS && (to_row || to_one)) ||
                 (x->kind == VLN_SYMBOL_LABEL && rank == 1);
-    return made(self, node, good && define_alias(self, node->outputs[0], x, rank));
+    return vln_graph_made(self, node, good && define_alias(self, node->outputs[0], x, rank));
 }
 
 static vln_err_t
 on_extractor(vln_graph_t *self, const vln_graph_node_t *node)
 {
-    const vln_symbol_t *x = input_of(self, node, 0);
-    const vln_symbol_t *which = input_of(self, node, 1);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
+    const vln_symbol_t *which = vln_graph_input(self, node, 1);
     if (!x || !which || node->input_count != 2 || which->kind != VLN_SYMBOL_WHOLES ||
         which->count == 0 || which->count > VLN_MODEL_MAX_FEATURES || x->rank != 2 ||
         (x->kind != VLN_SYMBOL_NUMBERS && x->kind != VLN_SYMBOL_TEXTS) ||
@@ -561,7 +410,7 @@ on_extractor(vln_graph_t *self, const vln_graph_node_t *node)
     }
     good = good && define_alias(self, node->outputs[0], &picked, 2);
     free(picked.columns);
-    return made(self, node, good);
+    return vln_graph_made(self, node, good);
 }
 
 /* ---- arithmetic ---- */
@@ -586,7 +435,7 @@ combine_columns(vln_graph_t *self, const vln_graph_node_t *node, const vln_symbo
         return uncovered_node(self, node);
     }
     step->with = with;
-    return made(self, node, true);
+    return vln_graph_made(self, node, true);
 }
 
 static vln_err_t
@@ -600,14 +449,14 @@ combine_constant(vln_graph_t *self, const vln_graph_node_t *node, const vln_symb
         return uncovered_node(self, node);
     }
     step->a = a;
-    return made(self, node, true);
+    return vln_graph_made(self, node, true);
 }
 
 static vln_err_t
 arithmetic(vln_graph_t *self, const vln_graph_node_t *node, vln_step_kind_t kind)
 {
-    const vln_symbol_t *x = input_of(self, node, 0);
-    const vln_symbol_t *y = input_of(self, node, 1);
+    const vln_symbol_t *x = vln_graph_input(self, node, 0);
+    const vln_symbol_t *y = vln_graph_input(self, node, 1);
     bool commutes = kind == VLN_STEP_ADD || kind == VLN_STEP_MUL;
     if (!x || !y || node->input_count != 2 || !vln_attributes_known(node->message, NULL, 0)) {
         return uncovered_node(self, node);
@@ -674,7 +523,7 @@ define_forest(vln_graph_t *self, const vln_graph_node_t *node, uint32_t *from, s
         label->count = 1;
         label->type = self->label_type;
     }
-    bool good = scores.size == 0 || define_numbers(self, scores, step->to, count, 2);
+    bool good = scores.size == 0 || vln_graph_define_numbers(self, scores, step->to, count, 2);
     return good ? VLN_OK : uncovered(self, "a name stands twice");
 }
 
@@ -705,7 +554,7 @@ on_zipmap(vln_graph_t *self, const vln_graph_node_t *node)
     bool good = matrix_of(self, node) &&
                 vln_attributes_known(node->message, known, VLN_COUNT(known)) &&
                 define(self, node->outputs[0], VLN_SYMBOL_OTHER);
-    return made(self, node, good);
+    return vln_graph_made(self, node, good);
 }
 
 static const struct operator
@@ -725,9 +574,9 @@ operators[] = {
     {"", "Sub", on_sub},
     {"ai.onnx.ml", "ArrayFeatureExtractor", on_extractor},
     {"ai.onnx.ml", "Imputer", on_imputer},
-    {"ai.onnx.ml", "LabelEncoder", on_labels},
+    {"ai.onnx.ml", "LabelEncoder", vln_graph_read_labels},
     {"ai.onnx.ml", "Normalizer", on_normalizer},
-    {"ai.onnx.ml", "OneHotEncoder", on_encoder},
+    {"ai.onnx.ml", "OneHotEncoder", vln_graph_read_one_hot},
     {"ai.onnx.ml", "Scaler", on_scaler},
     {"ai.onnx.ml", "TreeEnsembleClassifier", on_trees},
     {"ai.onnx.ml", "TreeEnsembleRegressor", on_trees},

@@ -648,3 +648,45 @@ Test(vln_native, leaves_encoders_that_it_does_not_know_to_the_library)
         cr_expect_null(native, "%zu", i);
     }
 }
+
+/* So many encoders of one text, of the most categories that one may have. */
+static vln_err_t
+open_many_encoders(size_t nodes)
+{
+    enum { KEYS = VLN_MODEL_MAX_FEATURES };
+    static char texts[KEYS][8];
+    static float numbers[KEYS];
+    const char *keys[KEYS + 1] = {NULL};
+    vln_part_t graph = {0};
+    vln_part_t all = vln_part_node("Concat", "", "", "Y");
+    for (size_t i = 0; i < KEYS; i++) {
+        snprintf(texts[i], sizeof texts[i], "k%zu", i);
+        keys[i] = texts[i];
+    }
+    for (size_t i = 0; i < nodes; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%zu", i);
+        vln_part_t node = vln_part_node("LabelEncoder", "ai.onnx.ml", "city", name);
+        vln_part_message(&node, 5, vln_part_texts("keys_strings", keys));
+        vln_part_message(&node, 5, vln_part_floats("values_floats", numbers, KEYS));
+        vln_part_message(&node, 5, vln_part_number("default_float", 1));
+        vln_part_message(&graph, 1, node);
+        vln_part_text(&all, 1, name);
+    }
+    vln_part_message(&all, 5, vln_part_int("axis", 1));
+    vln_part_message(&graph, 1, all);
+    const int64_t row[] = {-1, (int64_t)nodes};
+    vln_part_message(&graph, 11,
+                     vln_part_value("city", VLN_TENSOR_STRING, (const int64_t[]){-1, 1}, 2));
+    vln_part_message(&graph, 12, vln_part_value("Y", VLN_TENSOR_FLOAT, row, 2));
+    vln_part_t file = vln_part_model("valion tests", graph);
+    vln_err_t err = open_bytes(file.bytes, file.size);
+    vln_part_end(&file);
+    return err;
+}
+
+Test(vln_native, looks_up_so_many_categories_and_no_more)
+{
+    cr_expect_eq(open_many_encoders(8), VLN_OK, "%s", why);
+    cr_expect_eq(open_many_encoders(9), VLN_FAILED_PRECONDITION);
+}
