@@ -619,6 +619,30 @@ class EncodedVersions(Case):
             process.wait(30)
 
 
+class Pipelines(Case):
+    def test_that_ships_goes_from_text_to_a_version_that_is_judged(self):
+        shipped = admin().get("GetPipeline", {"name": "default"}).pipeline
+        mine = orchestrator_pb2.Pipeline(name="towns", parameters=shipped.parameters,
+                                         steps=shipped.steps[:4])
+        self.assertEqual([each.kind for each in mine.steps],
+                         ["transform", "transform", "train", "validate"])
+        mine.steps[3].min_verdict = evidence_pb2.MIN_STATUS_WARN  # many places are missing
+        admin().get("ApplyPipeline", {"pipeline": mine})
+        given = {"model": "TownsByRun", "dataset": "towns", "target": "price"}
+        run_id = admin().get("SubmitRun", {"pipeline": "towns", "params": [
+            {"key": key, "value": json.dumps(value)} for key, value in given.items()]}).run_id
+        run = wait_until(lambda: (lambda found: found if found.finished_us else None)(
+            admin().get("GetRun", {"run_id": run_id}).run), "the run ends", 90)
+        self.assertEqual(run.state, orchestrator_pb2.RUN_STATE_COMPLETED, run)
+        version = admin().get("GetVersion", {"model": "TownsByRun", "version": "1.0.0"}).version
+        self.assertIn("preprocessor", {each.role for each in version.artifacts})
+        self.assertEqual({each.name for each in version.signature.inputs
+                          if each.type == common_pb2.COLUMN_TYPE_STRING}, {"place", "grade"})
+        listed = admin().get("ListReports", {"model": "TownsByRun", "version": "1.0.0"}).reports
+        report = admin().get("GetReport", {"report_id": listed[0].report_id}).report
+        self.assertGreater(number(report.metrics, "r2"), 0.97)
+
+
 class Refusals(Case):
     def test_name_what_is_wrong(self):
         self.refused("no data set 'nope'", data="nope")
