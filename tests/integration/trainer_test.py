@@ -591,6 +591,24 @@ class EncodedVersions(Case):
              for each in result.signature.inputs],
             [("area", False), ("place", True), ("grade", True)])
 
+    def test_may_have_any_text_for_a_category(self):
+        odd = ['"', "a\\b", "<1", "[0]", "f0", " ", "\U0001f3e0", "tab\there", "new\nline",
+               "x" * 300, "NA", "1e5"]
+        text = io.StringIO()
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(["n", "word", "y"])
+        out.writerows((row % 7, odd[row % 12], row % 12) for row in range(240))
+        add("odd", text.getvalue())
+        made = self.transform(data={"name": "odd"}, target="y", output="odd-made",
+                              columns=[{"encode": ONE_HOT}])
+        names, rows = table(made.outputs[0].digest)
+        self.assertEqual((len(names), len(rows)), (14, 240))
+        self.assertEqual({sum(map(int, row[1:13])) for row in rows}, {1})
+        trained = self.train(data="odd", target="y", model="Odd",
+                             preprocessor_digest=made.preprocessor_digest)
+        self.assertGreater(number(trained.metrics, "r2"), 0.9)
+        self.assertEqual({each.key for each in trained.importance}, set(names[:-1]))
+
     def test_answer_what_is_unknown_as_if_it_were_nothing(self):
         report = self.validate("towns-strange")
         self.assertEqual(report.rows, 200)
