@@ -1,6 +1,7 @@
 #include "vln_csv_write.h"
 
-#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,37 @@ put_text(writer_t *self, const char *text)
     put(self, "\"", 1);
 }
 
+/* A whole number that 15 digits hold: they are what "%.15g" writes. */
+static bool
+is_short_whole(double value)
+{
+    return fabs(value) < 1e15 && value == (double)(int64_t)value && (value != 0 || !signbit(value));
+}
+
+static void
+put_whole(writer_t *self, int64_t value)
+{
+    char text[NUMBER_ROOM];
+    char *at = text + sizeof text;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
+    put(self, at, (size_t)(text + sizeof text - at));
+}
+
 static void
 put_float(writer_t *self, double value)
 {
     char text[NUMBER_ROOM];
+    if (is_short_whole(value)) {
+        put_whole(self, (int64_t)value);
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) {
@@ -55,7 +83,6 @@ put_float(writer_t *self, double value)
 static void
 put_cell(writer_t *self, const vln_column_t *column, size_t row)
 {
-    char text[NUMBER_ROOM];
     if (!vln_column_has(column, row)) {
         return;
     }
@@ -64,8 +91,7 @@ put_cell(writer_t *self, const vln_column_t *column, size_t row)
         put_float(self, column->f64[row]);
         break;
     case VLN_TYPE_I64:
-        snprintf(text, sizeof text, "%" PRId64, column->i64[row]);
-        put(self, text, strlen(text));
+        put_whole(self, column->i64[row]);
         break;
     case VLN_TYPE_BOOL:
         put_text(self, column->boolean[row] ? "true" : "false");

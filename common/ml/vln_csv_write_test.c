@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,49 @@ Test(csv_write, writes_no_more_digits_than_needed)
     static const char wanted[] = "x\n0.1\n0.3333333333333333\n";
     cr_assert_eq(text.size, sizeof wanted - 1);
     cr_assert_arr_eq(text.bytes, wanted, text.size);
+    free(text.bytes);
+    vln_table_destroy(&table);
+}
+
+Test(csv_write, writes_every_number_as_the_c_library_does)
+{
+    static const double numbers[] = {0,
+                                     -0.0,
+                                     1,
+                                     -1,
+                                     7,
+                                     10,
+                                     255,
+                                     -1000000,
+                                     2.5,
+                                     123456789012345,
+                                     999999999999999,
+                                     1e15,
+                                     -1e15,
+                                     1e16,
+                                     9.3e18,
+                                     -1e300,
+                                     1e-5,
+                                     0.999,
+                                     -99.5,
+                                     1e14,
+                                     99999999999999.5};
+    enum { COUNT = sizeof numbers / sizeof numbers[0] };
+    char wanted[1024] = "x\n";
+    size_t rows[COUNT];
+    vln_table_t *table = vln_table_new();
+    vln_table_add(table, "x", VLN_TYPE_F64);
+    vln_table_set_rows(table, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        rows[i] = i;
+        vln_column_set_f64(vln_table_edit(table, 0), i, numbers[i]);
+        size_t used = strlen(wanted);
+        snprintf(wanted + used, sizeof wanted - used, "%.15g\n", numbers[i]);
+    }
+    vln_csv_text_t text = vln_csv_write(table, rows, COUNT);
+    cr_assert_eq(text.size, strlen(wanted), "%.*s", (int)text.size, (const char *)text.bytes);
+    cr_assert_arr_eq(text.bytes, wanted, text.size, "%.*s", (int)text.size,
+                     (const char *)text.bytes);
     free(text.bytes);
     vln_table_destroy(&table);
 }
