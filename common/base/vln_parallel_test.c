@@ -1,9 +1,8 @@
 #include "vln_parallel.h"
 
-#include <stdatomic.h>
-
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdatomic.h>
 
 enum { COUNT = 1000 };
 

@@ -85,7 +85,7 @@ Test(vln_endpoint_url, has_an_end)
     vln_endpoint_url_t url;
     memset(text + 7, 'a', 300);
     cr_expect_not(vln_endpoint_url_parse(text, &url, why));
-    strcpy(text, "http://a/");
+    memcpy(text, "http://a/", sizeof "http://a/");
     memset(text + 9, 'b', VLN_ENDPOINT_PATH);
     text[9 + VLN_ENDPOINT_PATH] = '\0';
     cr_expect_not(vln_endpoint_url_parse(text, &url, why));

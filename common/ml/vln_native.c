@@ -13,7 +13,7 @@
 
 enum {
     MEMO = 256,
-    CHUNK = 4096,       /* rows whose raw answers are held at once; a multiple of VLN_LANES */
+    CHUNK = 4096,        /* rows whose raw answers are held at once; a multiple of VLN_LANES */
     THREAD_ROWS = 16384, /* that are worth a thread; likewise */
     THREADS_MAX = 64,
 };
@@ -251,10 +251,9 @@ take_stretch(const stretch_t *stretch, vln_sandbox_result_t *result, vln_outcome
 
 /* `count` stretches of up to `length` rows at a time, each on a thread of its own, in their order. */
 static vln_err_t
-predict_all(stretch_t *stretches, size_t count, size_t length, vln_sandbox_result_t *result,
-            vln_outcome_t *outcome)
+predict_all(stretch_t *stretches, size_t count, size_t rows, size_t length,
+            vln_sandbox_result_t *result, vln_outcome_t *outcome)
 {
-    size_t rows = stretches->rows->rows;
     vln_err_t err = VLN_OK;
     for (size_t first = 0; err == VLN_OK && first < rows;) {
         size_t used = 0;
@@ -310,7 +309,7 @@ vln_native_predict(const vln_native_t *self, const vln_sandbox_rows_t *rows, int
                       begun_us + limit_ms * 1000);
     }
     vln_result_reserve(self->about, rows->rows, self->width, result);
-    vln_err_t err = predict_all(stretches, count, length, result, outcome);
+    vln_err_t err = predict_all(stretches, count, rows->rows, length, result, outcome);
     for (size_t i = 0; i < count; i++) {
         end_stretch(&stretches[i]);
     }

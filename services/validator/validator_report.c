@@ -146,9 +146,9 @@ put(vln_worker_t *worker, vln_task_t *task, const appendix_t *appendix, Valion__
         report->has_report_id = report->has_digest = 1;
         report->report_id = validator_borrow(
             vln_arena_memdup(task->arena, answer->report_id.data, VLN_ID_BYTES), VLN_ID_BYTES);
-        report->digest = validator_borrow(
-            vln_arena_memdup(task->arena, answer->digest.data, answer->digest.len),
-            answer->digest.len);
+        report->digest =
+            validator_borrow(vln_arena_memdup(task->arena, answer->digest.data, answer->digest.len),
+                             answer->digest.len);
     } else {
         vln_worker_fail(task, err == VLN_OK ? VLN_INTERNAL : err, "the report cannot be kept",
                         reply.why);
@@ -189,9 +189,8 @@ validator_report_keep(vln_worker_t *worker, vln_task_t *task, Valion__V1__Report
     *reply = (vln_reply_t){0};
     appendix_t appendix = fit(task, beside, report);
     uint8_t digest[VLN_DIGEST_BYTES];
-    if (appendix.size > INLINE_MAX && !validator_store_packed(worker, task, "appendix",
-                                                              appendix.bytes, appendix.size,
-                                                              digest)) {
+    if (appendix.size > INLINE_MAX &&
+        !validator_store_packed(worker, task, "appendix", appendix.bytes, appendix.size, digest)) {
         return false;
     }
     for (size_t i = 0; i < report->n_checks; i++) {

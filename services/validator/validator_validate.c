@@ -607,7 +607,8 @@ prepare_samples(validation_t *self)
         for (size_t at = 0; at < count; at++) {
             columns[at] = vln_table_at(tables[i], at);
         }
-        if (rows >= THREAD_ROWS && (has_kind(self, "data_drift") || has_kind(self, "data_quality"))) {
+        if (rows >= THREAD_ROWS &&
+            (has_kind(self, "data_drift") || has_kind(self, "data_quality"))) {
             samples_prepare(self->samples, columns, count, rows, threads_of(self));
         }
     }

@@ -78,8 +78,9 @@ lack_of(vln_arena_t *arena, const evidence_choice_t *choice, const evidence_poli
     case EVIDENCE_OTHER_BYTES:
         return vln_arena_printf(arena, "report %s is about other bytes", id);
     case EVIDENCE_OF_SERVER:
-        return vln_arena_printf(arena, "report %s judged what a server answered, which may run "
-                                       "other bytes: validate the files themselves",
+        return vln_arena_printf(arena,
+                                "report %s judged what a server answered, which may run "
+                                "other bytes: validate the files themselves",
                                 id);
     case EVIDENCE_OTHER_POLICY:
         return vln_arena_printf(arena, "report %s is under the policy '%s'", id, report->policy);

@@ -89,7 +89,7 @@ typedef struct registry_report {
     int64_t policy_version;
     int verdict;
     const uint8_t *appendix; /* digest; NULL: none */
-    bool of_server; /* it judged what a server answered */
+    bool of_server;          /* it judged what a server answered */
     const uint8_t *report_digest;
     const uint8_t *record; /* valion.v1.Report */
     size_t record_size;

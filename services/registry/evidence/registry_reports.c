@@ -399,8 +399,7 @@ make_row(vln_call_t *call, const Valion__V1__Report *given, registry_report_t *o
                                .policy = given->policy,
                                .policy_version = (int64_t)given->policy_version,
                                .verdict = (int)given->verdict,
-                               .of_server =
-                                   given->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT,
+                               .of_server = given->engine == VALION__V1__ENGINE__ENGINE_ENDPOINT,
                                .appendix =
                                    given->appendix_digest.len ? given->appendix_digest.data : NULL};
     report.base.n_unknown_fields = 0;

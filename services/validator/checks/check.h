@@ -78,7 +78,7 @@ typedef struct check_cost {
 /* All of it is borrowed. */
 typedef struct check_context {
     vln_arena_t *arena;
-    samples_t *samples;        /* of both tables' columns, for all checks; NULL: each sorts its own */
+    samples_t *samples; /* of both tables' columns, for all checks; NULL: each sorts its own */
     const vln_table_t *table;  /* every row of it is judged */
     const char *target;        /* NULL: none is known */
     const char *const *inputs; /* columns that the model takes; none: every one but the target */

@@ -27,8 +27,7 @@ make(const vln_column_t *column, size_t rows)
     entry_t *self = vln_calloc(1, sizeof *self);
     double *values = vln_calloc(rows + 1, sizeof *values);
     vln_column_numbers(column, rows, values);
-    *self =
-        (entry_t){.sample = vln_sample_make(values, rows), .column = column, .rows = rows};
+    *self = (entry_t){.sample = vln_sample_make(values, rows), .column = column, .rows = rows};
     free(values);
     return self;
 }

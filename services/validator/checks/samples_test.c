@@ -1,9 +1,8 @@
 #include "samples.h"
 
-#include <string.h>
-
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 #include "vln_csv.h"
 
