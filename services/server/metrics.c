@@ -6,7 +6,9 @@
 
 #include "vln_err.h"
 
-enum { QUARTERS = 4, OCTAVES = 8 /* a bucket of ours that is shown: 16 us, 256 us … */ };
+enum { SHOWN_EACH = 8 /* bucket of ours: those to 4 us, 16 us, 64 us … */ };
+
+#define QUARTERS 4.0 /* of an octave */
 
 typedef struct writer {
     FILE *out;
@@ -57,7 +59,7 @@ write_latency(const writer_t *self, const Valion__V1__Telemetry *report)
     for (size_t i = 0; i < report->n_latency_counts; i++) {
         count += report->latency_counts[i];
         sum += (double)report->latency_counts[i] * exp2(((double)i + 0.5) / QUARTERS) / 1e6;
-        if ((i + 1) % OCTAVES == 0 && i + 1 < report->n_latency_counts) {
+        if ((i + 1) % SHOWN_EACH == 0 && i + 1 < report->n_latency_counts) {
             labels(self, "valion_server_latency_seconds_bucket");
             fprintf(self->out, ",le=\"%g\"} %" PRIu64 "\n", exp2((double)(i + 1) / QUARTERS) / 1e6,
                     count);
