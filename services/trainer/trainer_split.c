@@ -136,7 +136,7 @@ note_single(const parting_t *self, const vln_column_t *column, const size_t *str
     free(rows);
     if (single > 0) {
         trainer_note(self->task->arena, self->notes,
-                     "column '%.128s': %zu values stand in a single row, which is for training",
+                     "column '%.128s': values that one row alone has, which is for training: %zu",
                      column->name, single);
     }
 }

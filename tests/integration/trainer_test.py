@@ -297,8 +297,8 @@ class Parting(Case):
         for label, count in (("often", 49), ("rare", 14), ("", 6), ("once", 1)):
             self.assertEqual(sum(row[1] == label for row in train), count, label)
         self.assertEqual(len(held), 30)
-        self.assertEqual(list(made.notes), ["column 'label': 1 values stand in a single row, which "
-                                            "is for training"])
+        self.assertEqual(list(made.notes), ["column 'label': values that one row alone has, which "
+                                            "is for training: 1"])
         again, _ = self.parts("labels", train_share=0.7, stratify="label")
         self.assertEqual(again, [train, held])
         other, _ = self.parts("labels", train_share=0.7, stratify="label", seed=43)
@@ -329,8 +329,8 @@ class Parting(Case):
         add("castles", odd)
         made = self.train(data="castles", target="sold", model="Castles", features=["area"],
                           split={"stratify": "kind"})
-        self.assertEqual(list(made.notes), ["column 'kind': 1 values stand in a single row, which "
-                                            "is for training"])
+        self.assertEqual(list(made.notes), ["column 'kind': values that one row alone has, which is "
+                                            "for training: 1"])
 
     def test_is_asked_for_on_the_command_line(self):
         for words, held in ((["--stratify", "year"], {str(2000 + i) for i in range(10)}),
