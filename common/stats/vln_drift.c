@@ -61,9 +61,24 @@ warn_of(vln_drift_t *self, const vln_sample_t *reference, size_t min_rows)
 
 /* Between the two shares of rows at most x, as x goes from the least value to the greatest. */
 typedef struct walk {
-    double largest; /* distance */
-    double area;    /* the distance times how far x went at it */
+    double largest; /* distance, times the rows of both */
+    vln_sum_t area; /* of the distances times how far x went at them, likewise */
 } walk_t;
+
+/* From row `at` of the one that goes on when the other, of `rows` rows, has ended. */
+static void
+walk_on(const vln_sample_t *self, size_t at, size_t rows, double previous, walk_t *walk)
+{
+    for (; at < self->n; at++) {
+        double value = self->sorted[at];
+        double distance = (double)(self->n - at) * (double)rows;
+        if (value > previous) {
+            walk->largest = fmax(walk->largest, distance);
+            vln_sum_add(&walk->area, distance * (value - previous));
+            previous = value;
+        }
+    }
+}
 
 /* One pass over both, without a branch that depends on the values. Distances are kept in whole rows,
  * n_a * n_b of them, and so compared and summed without rounding. */
@@ -87,17 +102,10 @@ walk_both(const vln_sample_t *a, const vln_sample_t *b)
         at_a += left <= right;
         at_b += right <= left;
     }
-    const vln_sample_t *longer = at_a < a->n ? a : b;
-    for (size_t i = at_a < a->n ? at_a : at_b; i < longer->n; i++) {
-        double left = (double)(longer->n - i) * (double)(longer == a ? b->n : a->n);
-        if (longer->sorted[i] > previous) {
-            largest = fmax(largest, left);
-            vln_sum_add(&area, left * (longer->sorted[i] - previous));
-            previous = longer->sorted[i];
-        }
-    }
-    return (walk_t){.largest = largest / (double)a->n / (double)b->n,
-                    .area = vln_sum_total(&area) / (double)a->n / (double)b->n};
+    walk_t walk = {largest, area};
+    walk_on(a, at_a, b->n, previous, &walk);
+    walk_on(b, at_b, a->n, previous, &walk);
+    return walk;
 }
 
 /* ---- Kolmogorov and Smirnov ---- */
@@ -128,7 +136,7 @@ find_ks_p(vln_drift_t *self, vln_ks_method_t method)
 static void
 set_ks(vln_drift_t *self, const walk_t *walk, vln_ks_method_t method)
 {
-    self->statistic = walk->largest;
+    self->statistic = walk->largest / (double)self->n_ref / (double)self->n_cur;
     find_ks_p(self, method);
 }
 
@@ -225,7 +233,7 @@ vln_drift_psi(const vln_sample_t *reference, const vln_sample_t *current, vln_ps
 static void
 set_area(vln_drift_t *self, const vln_sample_t *reference, const walk_t *walk)
 {
-    self->statistic = walk->area;
+    self->statistic = vln_sum_total(&walk->area) / (double)self->n_ref / (double)self->n_cur;
     if (isfinite(self->statistic)) {
         warn_of(self, reference, 0);
     } else {

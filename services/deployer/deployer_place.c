@@ -72,6 +72,10 @@ make_wanted(const deployer_scene_t *scene, const vln_id_t *id, vln_arena_t *aren
     wanted->ready_timeout_ms = spec->health_check_timeout_ms;
     wanted->drain_ms = spec->drain_ms;
     wanted->min_isolation = spec->min_isolation;
+    wanted->has_batch_max = spec->has_batch_max;
+    wanted->batch_max = spec->batch_max;
+    wanted->has_batch_wait_micros = spec->has_batch_wait_micros;
+    wanted->batch_wait_micros = spec->batch_wait_micros;
     vln_assert(quantity_read_cpu(spec->cpu_limit, &wanted->cpu_millis) &&
                quantity_read_memory(spec->memory_limit, &wanted->memory_bytes));
     add_artifacts(version, wanted, arena);

@@ -11,6 +11,8 @@ enum {
     REPLICAS_MAX = 16,
     VARIABLES_MAX = 64,
     REASON_MAX = 500,
+    BATCH_MAX = 256,
+    BATCH_WAIT_MAX_US = 1000000,
     DEFAULT_HEALTH_MS = 30000,
     DEFAULT_PROGRESS_MS = 10 * 60 * 1000,
     DEFAULT_WARM_MS = 30 * 60 * 1000,
@@ -131,6 +133,13 @@ has_bounds(const Valion__V1__RolloutSpec *spec)
            (!spec->reason || strlen(spec->reason) <= REASON_MAX);
 }
 
+static bool
+has_batches(const Valion__V1__RolloutSpec *spec)
+{
+    return (!spec->has_batch_max || (spec->batch_max >= 1 && spec->batch_max <= BATCH_MAX)) &&
+           spec->batch_wait_micros <= BATCH_WAIT_MAX_US;
+}
+
 static const struct {
     bool (*holds)(const Valion__V1__RolloutSpec *spec);
     const char *field;
@@ -142,6 +151,8 @@ static const struct {
     {has_limits, "spec.cpu_limit",
      "cpu_limit is as \"500m\" or \"2\", memory_limit as \"512Mi\" or \"2Gi\", at least 1Mi"},
     {has_times, "spec", "a duration is 0 to 24 h"},
+    {has_batches, "spec.batch_max",
+     "batch_max is 1 to 256 requests, and batch_wait_micros at most 1000000"},
     {has_bounds, "spec", "at most 64 environment_variables, and a reason of 500 bytes"},
 };
 

@@ -10,7 +10,6 @@
 #include "vln_time.h"
 
 enum {
-    PARTS_MAX = 256,
     QUICK_US = 20,    /* that asking for one request may take before company is waited for */
     MEMORY_WEIGHT = 8 /* how slowly the last times are forgotten */
 };
@@ -103,7 +102,7 @@ take(batch_t *self, size_t *count)
     batch_item_t *end = NULL;
     size_t rows = 0;
     *count = 0;
-    while (self->first && *count < PARTS_MAX &&
+    while (self->first && *count < self->config.together &&
            (*count == 0 || rows + self->first->request.rows <= self->config.rows_max)) {
         end = self->first;
         rows += end->request.rows;
@@ -171,23 +170,23 @@ ask_for_one(batch_t *self, batch_item_t *item)
 
 /* All rows in one table. False: something is wrong, maybe with one of them alone. */
 static bool
-ask_for_all(batch_t *self, batch_item_t *items, size_t count)
+ask_for_all(batch_t *self, batch_item_t *items)
 {
-    vln_rows_part_t parts[PARTS_MAX];
+    vln_rows_part_t parts[BATCH_TOGETHER_MAX];
     char why[VLN_ROWS_WHY];
     vln_table_t *table = NULL;
     vln_outcome_t outcome;
+    size_t count = 0;
     size_t rows = 0;
-    batch_item_t *item = items;
-    for (size_t i = 0; i < count; i++, item = item->next) {
-        parts[i] = (vln_rows_part_t){item->request.table, 0, item->request.rows, ""};
+    for (const batch_item_t *item = items; item; item = item->next) {
+        parts[count++] = (vln_rows_part_t){item->request.table, 0, item->request.rows, ""};
         rows += item->request.rows;
     }
     bool good = vln_rows_join(parts, count, rows, &table, why) == VLN_OK &&
                 vln_predictor_predict(self->config.server->predictor, table, 0, rows, &self->result,
                                       &outcome) == VLN_OK;
     size_t at = 0;
-    for (item = items; good && item; item = item->next) {
+    for (batch_item_t *item = items; good && item; item = item->next) {
         answer(self, item, &self->result, at);
         at += item->request.rows;
     }
@@ -259,7 +258,7 @@ batch_work(batch_t *self)
     for (batch_item_t *items = take(self, &count); items; items = take(self, &count)) {
         some = true;
         items = drop_late(self, items, &count);
-        bool asked = count > 1 && ask_for_all(self, items, count);
+        bool asked = count > 1 && ask_for_all(self, items);
         int64_t start_us = vln_mono_us();
         for (batch_item_t *item = items; item && !asked; item = item->next) {
             ask_for_one(self, item);

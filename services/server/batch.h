@@ -11,6 +11,8 @@
 
 #include "server.h"
 
+enum { BATCH_TOGETHER_MAX = 256 };
+
 typedef struct batch batch_t;
 
 /* What became of an item; HTTP's numbers. */
@@ -36,7 +38,8 @@ typedef struct batch_item {
 typedef struct batch_config {
     server_t *server;
     size_t queue_max; /* items that wait */
-    size_t rows_max;  /* asked at once; one request may have more */
+    size_t together;  /* items asked about at once; at most BATCH_TOGETHER_MAX */
+    size_t rows_max;  /* of these; one request may have more */
     int64_t wait_us;  /* that the first of a batch waits for more, on the thread; 0: not at all */
     bool threaded;    /* else batch_work() asks */
     /* On the thread that asks: the item is the owner's again. */

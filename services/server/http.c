@@ -506,6 +506,7 @@ start_batch(http_t *self)
     const batch_config_t config = {.server = self->server,
                                    .threaded = self->threaded,
                                    .queue_max = (size_t)self->options.queue_max,
+                                   .together = (size_t)self->options.batch_max,
                                    .rows_max = (size_t)self->options.batch_rows,
                                    .wait_us = self->options.batch_wait_us,
                                    .done = on_done,

@@ -22,7 +22,8 @@ typedef enum http_log { HTTP_LOG_NONE, HTTP_LOG_ERRORS, HTTP_LOG_ALL } http_log_
 
 typedef struct http_options {
     int64_t queue_max;     /* requests that wait for the model; more are refused with 503 */
-    int64_t batch_rows;    /* asked of the model at once */
+    int64_t batch_max;     /* requests that the model is asked about at once */
+    int64_t batch_rows;    /* and their rows */
     int64_t batch_wait_us; /* that a request waits for others to join it */
     int64_t deadline_ms;   /* of a request: older ones are not asked about any more */
     http_log_t access;     /* which predictions are logged */

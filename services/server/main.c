@@ -12,6 +12,7 @@
 #include "vln_opt.h"
 #include "vln_stop.h"
 
+#include "batch.h"
 #include "http.h"
 
 typedef struct config {
@@ -34,10 +35,12 @@ static const vln_opt_t options[] = {
                     "how long SIGTERM waits for open connections"),
     VLN_OPT_ROW_INT(config_t, http.queue_max, "queue", "256", 1, 65536,
                     "requests that wait for the model; more are answered 503"),
+    VLN_OPT_ROW_INT(config_t, http.batch_max, "batch-max", "256", 1, BATCH_TOGETHER_MAX,
+                    "requests that the model is asked about at once; a rollout may say it"),
     VLN_OPT_ROW_INT(config_t, http.batch_rows, "batch-rows", "1024", 1, 65536,
                     "rows that the model is asked at once"),
     VLN_OPT_ROW_INT(config_t, http.batch_wait_us, "batch-wait-us", "0", 0, 1000000,
-                    "microseconds that a request waits for others to join it"),
+                    "microseconds that a request waits for others to join it; likewise"),
     VLN_OPT_ROW_INT(
         config_t, http.deadline_ms, "deadline-ms", "30000", 1, 3600000,
         "of a request: when it is over before the model came to it, it is answered 504"),
@@ -69,6 +72,21 @@ await_signal(int signals)
     }
 }
 
+/* What the rollout says goes before what the program was given. */
+static http_options_t
+http_options(const config_t *config, const Valion__V1__WantedInstance *instance)
+{
+    http_options_t out = config->http;
+    if (instance->has_batch_max && instance->batch_max >= 1) {
+        out.batch_max =
+            instance->batch_max < BATCH_TOGETHER_MAX ? instance->batch_max : BATCH_TOGETHER_MAX;
+    }
+    if (instance->has_batch_wait_micros) {
+        out.batch_wait_us = instance->batch_wait_micros;
+    }
+    return out;
+}
+
 static vln_err_t
 serve(const config_t *config, server_t *server)
 {
@@ -76,7 +94,8 @@ serve(const config_t *config, server_t *server)
     http_t *http = NULL;
     vln_err_t err = server_load(server, config->folder, config->sandbox);
     if (err == VLN_OK) {
-        err = http_start(&http, server, &config->http, config->socket);
+        const http_options_t how = http_options(config, server->instance);
+        err = http_start(&http, server, &how, config->socket);
     }
     if (err == VLN_OK) {
         vln_info("server.ready", kv_str("model", server->about.name),
