@@ -172,7 +172,7 @@ ask_for_one(batch_t *self, batch_item_t *item)
 static bool
 ask_for_all(batch_t *self, batch_item_t *items)
 {
-    vln_rows_part_t parts[BATCH_TOGETHER_MAX];
+    vln_rows_part_t parts[BATCH_TOGETHER_MAX] = {0};
     char why[VLN_ROWS_WHY];
     vln_table_t *table = NULL;
     vln_outcome_t outcome;
