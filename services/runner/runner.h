@@ -44,6 +44,7 @@ typedef struct runner {
     uint8_t *wanted;       /* packed valion.v1.HostState; NULL: none yet */
     size_t wanted_size;
     uint64_t generation; /* of it; a lower one is refused */
+    vln_stop_t *keeper;  /* its thread's, to be nudged when another state is wanted; NULL: none */
 } runner_t;
 
 /* Background threads; `context` is a runner_t. */
@@ -55,6 +56,9 @@ void runner_restore(runner_t *self);
 
 /* A copy of the wanted state, in the arena; NULL: none yet. */
 Valion__V1__HostState *runner_wanted(runner_t *self, vln_arena_t *arena);
+
+/* Whose wait ends when another state is wanted; NULL: nobody's. */
+void runner_set_keeper(runner_t *self, vln_stop_t *stop);
 
 /* Whole or not at all: written aside, synced, renamed. False was logged. */
 bool runner_write_file(const char *path, const void *bytes, size_t size);

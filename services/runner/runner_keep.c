@@ -367,10 +367,12 @@ runner_run_keep(void *context, vln_stop_t *stop)
     make_folders(self->runner);
     runner_proxy_init(&self->proxy, self->runner);
     find_folders(self);
+    runner_set_keeper(self->runner, stop);
     while (!vln_stop_wait(stop, TURN_MS)) {
         vln_arena_reset(arena);
         turn(self, arena, &told);
     }
+    runner_set_keeper(self->runner, NULL);
     while (self->server_count > 0) {
         forget_server(self, 0);
     }

@@ -85,6 +85,14 @@ state_path(const runner_t *self, char out[RUNNER_PATH])
 
 /* ---- what is wanted ---- */
 
+void
+runner_set_keeper(runner_t *self, vln_stop_t *stop)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->keeper = stop;
+    pthread_mutex_unlock(&self->mutex);
+}
+
 Valion__V1__HostState *
 runner_wanted(runner_t *self, vln_arena_t *arena)
 {
@@ -109,6 +117,9 @@ take(runner_t *self, const uint8_t *bytes, size_t size, uint64_t generation)
     self->wanted = vln_memdup(bytes, size);
     self->wanted_size = size;
     self->generation = generation;
+    if (self->keeper) {
+        vln_stop_nudge(self->keeper);
+    }
     pthread_mutex_unlock(&self->mutex);
 }
 
