@@ -72,6 +72,9 @@ make_wanted(const deployer_scene_t *scene, const vln_id_t *id, vln_arena_t *aren
     wanted->ready_timeout_ms = spec->health_check_timeout_ms;
     wanted->drain_ms = spec->drain_ms;
     wanted->min_isolation = spec->min_isolation;
+    wanted->startup = spec->startup;
+    wanted->readiness = spec->readiness;
+    wanted->liveness = spec->liveness;
     wanted->has_batch_max = spec->has_batch_max;
     wanted->batch_max = spec->batch_max;
     wanted->has_batch_wait_micros = spec->has_batch_wait_micros;

@@ -12,6 +12,8 @@ enum {
     VARIABLES_MAX = 64,
     REASON_MAX = 500,
     BATCH_MAX = 256,
+    PROBE_PATH_MAX = 200,
+    PROBE_THRESHOLD_MAX = 100,
     BATCH_WAIT_MAX_US = 1000000,
     DEFAULT_HEALTH_MS = 30000,
     DEFAULT_PROGRESS_MS = 10 * 60 * 1000,
@@ -85,9 +87,6 @@ find_unsupported(const Valion__V1__RolloutSpec *spec)
     if (spec->target && spec->target[0] && strcmp(spec->target, "process") != 0) {
         return "target";
     }
-    if (spec->startup || spec->readiness || spec->liveness) {
-        return "startup, readiness and liveness probes";
-    }
     return NULL;
 }
 
@@ -134,6 +133,23 @@ has_bounds(const Valion__V1__RolloutSpec *spec)
 }
 
 static bool
+is_probe(const Valion__V1__Probe *probe)
+{
+    return !probe ||
+           ((!is_given(probe->path) ||
+             (probe->path[0] == '/' && strlen(probe->path) <= PROBE_PATH_MAX)) &&
+            is_time(probe->initial_delay_ms) && is_time(probe->period_ms) &&
+            is_time(probe->timeout_ms) && probe->success_threshold <= PROBE_THRESHOLD_MAX &&
+            probe->failure_threshold <= PROBE_THRESHOLD_MAX);
+}
+
+static bool
+has_probes(const Valion__V1__RolloutSpec *spec)
+{
+    return is_probe(spec->startup) && is_probe(spec->readiness) && is_probe(spec->liveness);
+}
+
+static bool
 has_batches(const Valion__V1__RolloutSpec *spec)
 {
     return (!spec->has_batch_max || (spec->batch_max >= 1 && spec->batch_max <= BATCH_MAX)) &&
@@ -151,6 +167,8 @@ static const struct {
     {has_limits, "spec.cpu_limit",
      "cpu_limit is as \"500m\" or \"2\", memory_limit as \"512Mi\" or \"2Gi\", at least 1Mi"},
     {has_times, "spec", "a duration is 0 to 24 h"},
+    {has_probes, "spec.readiness",
+     "a probe's path begins with '/', its times are at most 24 h, its thresholds at most 100"},
     {has_batches, "spec.batch_max",
      "batch_max is 1 to 256 requests, and batch_wait_micros at most 1000000"},
     {has_bounds, "spec", "at most 64 environment_variables, and a reason of 500 bytes"},
@@ -162,8 +180,8 @@ deployer_spec_check(const Valion__V1__RolloutSpec *spec, const char **field, con
     const char *unsupported = find_unsupported(spec);
     if (unsupported) {
         *field = unsupported;
-        *why = "this release rolls out by blue-green alone, without analysis and probes of one's "
-               "own: leave the field out";
+        *why = "this release rolls out by blue-green alone, without analysis: leave the field "
+               "out";
         return false;
     }
     for (size_t i = 0; i < VLN_COUNT(checks); i++) {

@@ -56,25 +56,39 @@ take(char *bytes, size_t one, size_t count, void *context)
     return size;
 }
 
-long
-runner_http_get(runner_http_t *self, const char *socket, const char *path, uint8_t *body,
-                size_t room, size_t *size)
+static long
+get(runner_http_t *self, const char *socket, const char *path, int64_t timeout_ms, sink_t *sink)
 {
     char url[URL_ROOM];
     long status = 0;
-    sink_t sink = {.body = body, .room = room};
     snprintf(url, sizeof url, "http://server%s", path);
     curl_easy_reset(self->curl);
     curl_easy_setopt(self->curl, CURLOPT_URL, url);
     curl_easy_setopt(self->curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-    curl_easy_setopt(self->curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+    curl_easy_setopt(self->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(self->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(self->curl, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(self->curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(self->curl, CURLOPT_WRITEDATA, &sink);
+    curl_easy_setopt(self->curl, CURLOPT_WRITEDATA, sink);
     if (curl_easy_perform(self->curl) == CURLE_OK) {
         curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
     }
+    return status;
+}
+
+long
+runner_http_look(runner_http_t *self, const char *socket, const char *path, int64_t timeout_ms)
+{
+    sink_t sink = {0};
+    return get(self, socket, path, timeout_ms, &sink);
+}
+
+long
+runner_http_get(runner_http_t *self, const char *socket, const char *path, uint8_t *body,
+                size_t room, size_t *size)
+{
+    sink_t sink = {.body = body, .room = room};
+    long status = get(self, socket, path, TIMEOUT_MS, &sink);
     if (size) {
         *size = sink.size;
     }

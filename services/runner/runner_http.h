@@ -14,6 +14,10 @@ typedef struct runner_http runner_http_t;
 runner_http_t *runner_http_new(void);
 void runner_http_destroy(runner_http_t **self_p);
 
+/* The status that a path answers within the time; 0: it does not. */
+long runner_http_look(runner_http_t *self, const char *socket, const char *path,
+                      int64_t timeout_ms);
+
 /* The answer's status, 0 if there was none. The body, up to `room` bytes of it, into `body`, which may
  * be NULL. */
 long runner_http_get(runner_http_t *self, const char *socket, const char *path, uint8_t *body,

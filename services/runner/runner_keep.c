@@ -24,9 +24,14 @@ enum {
     REPORT_MS = 1000,
     RETRY_MS = 2000,
     SETTLE_MS = 1000,
+    PROBE_MS = 1000,
+    HTTP_OK = 200,
     SERVERS_MAX = 256,
     ARENA_BUDGET = 32 * 1024 * 1024,
 };
+
+static const char READY_PATH[] = "/v2/health/ready";
+static const char LIVE_PATH[] = "/v2/health/live";
 
 #define S(name) VALION__V1__INSTANCE_STATE__INSTANCE_STATE_##name
 
@@ -131,6 +136,54 @@ try_start(keeper_t *self, runner_server_t *server, const Valion__V1__WantedInsta
     }
 }
 
+static void
+ask(keeper_t *self, const runner_server_t *server, probe_t *probe, const probe_rule_t *rule)
+{
+    if (probe_is_due(probe, rule, server->probed_ms, vln_mono_ms())) {
+        bool good = runner_http_look(self->http, server->socket, rule->path, rule->timeout_ms) ==
+                    HTTP_OK;
+        probe_note(probe, rule, good, vln_mono_ms());
+    }
+}
+
+/* A server that was started again is asked anew. */
+static void
+begin_probes(runner_server_t *server, uint32_t exits)
+{
+    if (server->probed_ms == 0 || server->probed_exits != exits) {
+        server->startup = server->readiness = server->liveness = (probe_t){0};
+        server->probed_ms = vln_mono_ms();
+        server->probed_exits = exits;
+    }
+}
+
+/* True if it is ready. One that is alive no more is killed, and its supervisor starts it again. */
+static bool
+is_well(keeper_t *self, runner_server_t *server, const Valion__V1__WantedInstance *wanted,
+        uint32_t exits)
+{
+    const probe_rule_t startup = probe_rule(wanted->startup, READY_PATH, TURN_MS);
+    const probe_rule_t readiness = probe_rule(wanted->readiness, READY_PATH, PROBE_MS);
+    const probe_rule_t liveness = probe_rule(wanted->liveness, LIVE_PATH, PROBE_MS);
+    begin_probes(server, exits);
+    if (!server->startup.passes) {
+        ask(self, server, &server->startup, &startup);
+    }
+    if (!server->startup.passes) {
+        return false;
+    }
+    ask(self, server, &server->readiness, &readiness);
+    ask(self, server, &server->liveness, &liveness);
+    if (server->liveness.failed) {
+        vln_warn("instance.killed", kv_str("instance", server->link),
+                 kv_str("why", "it does not answer its liveness probe any more"));
+        runner_server_kill(server, self->runner);
+        server->probed_ms = 0;
+        return false;
+    }
+    return server->readiness.passes;
+}
+
 static instance_view_t
 look(keeper_t *self, runner_server_t *server, const Valion__V1__WantedInstance *wanted)
 {
@@ -150,9 +203,7 @@ look(keeper_t *self, runner_server_t *server, const Valion__V1__WantedInstance *
     return (instance_view_t){
         .state = server->state,
         .draining = draining,
-        .healthy =
-            runs && !draining &&
-            runner_http_get(self->http, server->socket, "/v2/health/ready", NULL, 0, NULL) == 200,
+        .healthy = runs && !draining && is_well(self, server, wanted, exits),
         .supervised = runs && draining && runner_server_is_up(server, self->runner, NULL),
         .exits = server->exits,
         .age_ms = now_ms - server->began_ms,

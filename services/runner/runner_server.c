@@ -132,6 +132,15 @@ runner_server_restart(const runner_server_t *self, const runner_t *runner)
     run(words, NULL, 0);
 }
 
+void
+runner_server_kill(const runner_server_t *self, const runner_t *runner)
+{
+    char path[RUNNER_PATH];
+    link_path(self, runner, path);
+    const char *const words[] = {"s6-svc", "-k", path, NULL};
+    run(words, NULL, 0);
+}
+
 /* ---- its folder ---- */
 
 static bool

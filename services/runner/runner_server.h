@@ -13,6 +13,7 @@
 #define RUNNER_SERVER_H
 
 #include "instance.h"
+#include "probe.h"
 #include "runner.h"
 #include "runner_http.h"
 
@@ -32,6 +33,11 @@ typedef struct runner_server {
     int64_t retry_ms;    /* not before: fetch again */
     uint32_t exits_seen; /* lines in `exits` when it was last settled */
     uint32_t exits;
+    uint32_t probed_exits; /* ends of it that the probes know of; after one they begin anew */
+    probe_t startup;
+    probe_t readiness;
+    probe_t liveness;
+    int64_t probed_ms; /* since when they ask; 0: they have not begun */
     bool stopping; /* told to end */
     char error[RUNNER_ERROR];
 } runner_server_t;
@@ -50,6 +56,9 @@ bool runner_server_start(runner_server_t *self, const runner_t *runner,
 /* Let the supervisor end it, for good or to start it again. */
 void runner_server_stop(runner_server_t *self, const runner_t *runner);
 void runner_server_restart(const runner_server_t *self, const runner_t *runner);
+
+/* Ends it at once: it does not answer. The supervisor starts it again. */
+void runner_server_kill(const runner_server_t *self, const runner_t *runner);
 
 /* Take it from the supervisor and delete its folder. */
 void runner_server_remove(runner_server_t *self, const runner_t *runner);

@@ -333,6 +333,20 @@ class Rollouts(unittest.TestCase):
         self.assertEqual(endpoint().stable.version, "1.0.1")
 
 
+    def test_11_a_server_that_hangs_is_started_again(self):
+        probe = {"period_ms": 200, "timeout_ms": 300, "failure_threshold": 2}
+        await_state(rollout("1.0.0", liveness=probe).rollout_id, SERVING)
+        name, = servers("1.0.0")
+        hung = pid_of(name)
+        os.kill(hung, signal.SIGSTOP)
+        wait_until(lambda: is_back(name, hung), "it was killed, and is back", 30)
+        wait_until(lambda: answers("1.0.0"), "it answers", 20)
+        back = admin().get("Rollback", {"environment": "staging", "model": "Houses",
+                                        "reason": "a test"}).rollout
+        await_state(back.rollout_id, SERVING, 20)
+        self.assertEqual(ask()[1]["model_version"], "1.0.1")
+
+
 METRIC = "ANALYSIS_METRIC_KIND_"
 HOLD, CONTINUE, ABOVE = (deployer_pb2.RolloutVerdict.Value("ROLLOUT_VERDICT_" + name)
                          for name in ("HOLD", "CONTINUE", "ABORT"))
