@@ -140,8 +140,8 @@ static void
 ask(keeper_t *self, const runner_server_t *server, probe_t *probe, const probe_rule_t *rule)
 {
     if (probe_is_due(probe, rule, server->probed_ms, vln_mono_ms())) {
-        bool good = runner_http_look(self->http, server->socket, rule->path, rule->timeout_ms) ==
-                    HTTP_OK;
+        bool good =
+            runner_http_look(self->http, server->socket, rule->path, rule->timeout_ms) == HTTP_OK;
         probe_note(probe, rule, good, vln_mono_ms());
     }
 }
@@ -200,17 +200,17 @@ look(keeper_t *self, runner_server_t *server, const Valion__V1__WantedInstance *
         server->left_ms = now_ms;
     }
     bool runs = server->state != S(FETCHING) && server->state != S(STOPPED);
-    return (instance_view_t){
-        .state = server->state,
-        .draining = draining,
-        .healthy = runs && !draining && is_well(self, server, wanted, exits),
-        .supervised = runs && draining && runner_server_is_up(server, self->runner, NULL),
-        .exits = server->exits,
-        .age_ms = now_ms - server->began_ms,
-        .ready_timeout_ms = wanted ? wanted->ready_timeout_ms : 0,
-        .was_ready = server->was_ready,
-        .draining_ms = draining ? now_ms - server->left_ms : -1,
-        .settle_ms = SETTLE_MS};
+    return (instance_view_t){.state = server->state,
+                             .draining = draining,
+                             .healthy = runs && !draining && is_well(self, server, wanted, exits),
+                             .supervised = runs && draining &&
+                                           runner_server_is_up(server, self->runner, NULL),
+                             .exits = server->exits,
+                             .age_ms = now_ms - server->began_ms,
+                             .ready_timeout_ms = wanted ? wanted->ready_timeout_ms : 0,
+                             .was_ready = server->was_ready,
+                             .draining_ms = draining ? now_ms - server->left_ms : -1,
+                             .settle_ms = SETTLE_MS};
 }
 
 static void

@@ -38,7 +38,7 @@ typedef struct runner_server {
     probe_t readiness;
     probe_t liveness;
     int64_t probed_ms; /* since when they ask; 0: they have not begun */
-    bool stopping; /* told to end */
+    bool stopping;     /* told to end */
     char error[RUNNER_ERROR];
 } runner_server_t;
 
