@@ -70,17 +70,17 @@ move_inside(const band_t *band, size_t sum, inside_t *self)
     }
 }
 
-/* Places j of one diagonal from those of the one before it: each from two of them, none from another
- * of its own, so that the processor has many in hand at once. Nothing is contracted: the same bits,
- * however many those are. */
+/* Shares of the places of one diagonal, that of place j at j + 1, from those of the one before it: each
+ * from two of them, none from another of its own, so that the processor has many in hand at once.
+ * Nothing is contracted: the same bits, however many those are. */
 static inline __attribute__((always_inline)) void
 step(const double *restrict before, const double *restrict places, double *restrict after,
      size_t sum, inside_t inside)
 {
     double share = 1 / (double)sum;
     for (size_t j = inside.first; j < inside.end; j++) {
-        double across = before[j] * (((double)sum - places[j]) * share);
-        after[j] = across + before[j - 1] * (places[j] * share);
+        double across = before[j + 1] * (((double)sum - places[j]) * share);
+        after[j + 1] = across + before[j] * (places[j] * share);
     }
 }
 
@@ -124,32 +124,32 @@ p_of_band(const band_t *band)
 {
     size_t width = band->smaller + 3; /* places -1 .. smaller + 1 */
     double *memory = vln_calloc(3 * width, sizeof *memory);
-    double *before = memory + 1;
-    double *after = memory + width + 1;
-    double *places = memory + 2 * width + 1;
+    double *before = memory;
+    double *after = memory + width;
+    double *places = memory + 2 * width;
     for (size_t j = 0; j <= band->smaller; j++) {
         places[j] = (double)j;
-        before[j] = after[j] = 1;
+        before[j + 1] = after[j + 1] = 1;
     }
-    before[0] = 0;
+    before[1] = 0;
     step_fn *take_step = find_step();
     inside_t inside = {0, 1};
     for (size_t sum = 1; sum <= band->larger + band->smaller; sum++) {
         move_inside(band, sum, &inside);
         if (inside.end <= inside.first) {
-            before[band->smaller] = 1; /* every path crosses here, and nothing of the band does */
+            before[band->smaller + 1] = 1; /* nothing of the band is here, where each path crosses */
             break;
         }
         take_step(before, places, after, sum, inside);
         if (inside.first > 0) {
-            after[inside.first - 1] = 1;
+            after[inside.first] = 1;
         }
-        after[inside.end] = 1;
+        after[inside.end + 1] = 1;
         double *other = before;
         before = after;
         after = other;
     }
-    double share = before[band->smaller];
+    double share = before[band->smaller + 1];
     free(memory);
     return share;
 }
