@@ -137,7 +137,8 @@ p_of_band(const band_t *band)
     for (size_t sum = 1; sum <= band->larger + band->smaller; sum++) {
         move_inside(band, sum, &inside);
         if (inside.end <= inside.first) {
-            before[band->smaller + 1] = 1; /* nothing of the band is here, where each path crosses */
+            before[band->smaller + 1] =
+                1; /* nothing of the band is here, where each path crosses */
             break;
         }
         take_step(before, places, after, sum, inside);
