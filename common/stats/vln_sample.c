@@ -45,14 +45,14 @@ insertion_sort(double *values, size_t n)
 /* How many keys have each digit becomes where the first of them goes; false if all n of them have
  * the first one's, and can stay. */
 static bool
-start_buckets(size_t *counts, size_t first, size_t n)
+start_buckets(uint32_t *counts, size_t first, size_t n)
 {
     if (counts[first] == n) {
         return false;
     }
-    size_t start = 0;
+    uint32_t start = 0;
     for (int i = 0; i < BUCKETS; i++) {
-        size_t count = counts[i];
+        uint32_t count = counts[i];
         counts[i] = start;
         start += count;
     }
@@ -61,7 +61,7 @@ start_buckets(size_t *counts, size_t first, size_t n)
 
 /* Moves the keys into the order of one digit; false if they all have the same, and stay. */
 static bool
-sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, size_t *counts, int shift)
+sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, uint32_t *counts, int shift)
 {
     if (!start_buckets(counts, from[0] >> shift & (BUCKETS - 1), n)) {
         return false;
@@ -72,13 +72,15 @@ sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, size_t *counts, int 
     return true;
 }
 
+/* Counters of 32 bits: those of all digits are in the cache next to the processor. */
 static void
 radix_sort(double *values, size_t n)
 {
+    vln_assert(n <= UINT32_MAX);
     uint64_t *from = vln_calloc(2 * n, sizeof *from);
     uint64_t *to = from + n;
     uint64_t *both = from;
-    size_t(*counts)[BUCKETS] = vln_calloc(DIGITS, sizeof *counts);
+    uint32_t(*counts)[BUCKETS] = vln_calloc(DIGITS, sizeof *counts);
     for (size_t i = 0; i < n; i++) {
         uint64_t key = key_of(values[i]);
         from[i] = key;
@@ -122,7 +124,7 @@ vln_sort_order(const double *values, size_t n, uint32_t *order)
     placed_t *both = vln_calloc(2 * n, sizeof *both);
     placed_t *from = both;
     placed_t *to = both + n;
-    size_t(*counts)[BUCKETS] = vln_calloc(DIGITS, sizeof *counts);
+    uint32_t(*counts)[BUCKETS] = vln_calloc(DIGITS, sizeof *counts);
     for (size_t i = 0; i < n; i++) {
         from[i] = (placed_t){key_of(values[i]), (uint32_t)i};
         for (int digit = 0; digit < DIGITS; digit++) {

@@ -4,7 +4,7 @@ same work in Python.
     bench_validate.py --root CHECKOUT --bin PROGRAMS --python BUILD/python --var FOLDER [--data FOLDER]
         [--count 200] [--rows N] [--threads N]
 
-One validator that is kept on one processor; its slots (6) share it, so that one computes while another
+One validator that is kept on one processor; its slots (6, or 1 of many rows) share it, so that one computes while another
 waits for the bus. The checks are the original's five
 without fits, regression metrics and drift. `--data` is a folder with california's files; without it
 there is nothing to judge. `--rows` repeats the rows until there are so many on each side. Python's side
@@ -24,7 +24,7 @@ parser.add_argument("--data", default=os.environ.get("VALION_TEST_DATA"))
 parser.add_argument("--count", type=int, default=200)
 parser.add_argument("--rows", type=int, default=0)
 parser.add_argument("--model", default="gbr.onnx")
-parser.add_argument("--slots", type=int, default=6)
+parser.add_argument("--slots", type=int, help="[6; 1 from 100,000 rows on]")
 parser.add_argument("--threads", type=int, default=1, help="of a validation, and processors of all")
 args = parser.parse_args()
 sys.path[:0] = [args.python, os.path.join(args.root, "tests", "integration")]
@@ -39,7 +39,7 @@ TARGET = "median_house_value"
 folder = os.path.join(args.data, "california")
 model_path = os.path.join(folder, "models", args.model)
 work = os.path.join(args.var, "rows")
-os.environ["VALION_SLOTS"] = str(args.slots)
+os.environ["VALION_SLOTS"] = str(args.slots or (1 if args.rows >= 100000 else 6))
 suite = Suite(args.root, args.bin, os.path.join(args.var, "suite"), 24901, trainer=0, validator=1)
 
 
